@@ -1,0 +1,55 @@
+# Each target does its own set-up (see .ci/setup); `make` alone lists them.
+
+SHELL := /bin/sh
+WORKERS ?= 2
+PYTEST_ARGS ?=
+PYTHON_FILES := exosk tests plugins benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format coverage opacities bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make .venv with exosk and its development tools
+	@.ci/setup
+
+demo: setup ## Retrieve WASP-39b's atmosphere and write the report to demo/
+	.venv/bin/exosk retrieve wasp-39b --out demo
+	@printf '\nThe report: %s\n' "$$(pwd)/demo/report.html"
+
+# One thread a worker: two workers with a thread pool each would fight for the same cores.
+test coverage: export OMP_NUM_THREADS := 1
+test coverage: export OPENBLAS_NUM_THREADS := 1
+test coverage: export MKL_NUM_THREADS := 1
+test coverage: export NUMEXPR_NUM_THREADS := 1
+test coverage: export MPLBACKEND := Agg
+
+test: lint ## Lint, then run all tests (PYTEST_ARGS='-k grid' for some, WORKERS=4 for more cores)
+	@.ci/setup --browser
+	.venv/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+lint: setup ## Check style, formatting and types
+	.venv/bin/ruff check $(PYTHON_FILES)
+	.venv/bin/ruff format --check $(PYTHON_FILES)
+	.venv/bin/mypy
+
+format: setup ## Mend style and formatting where a tool can
+	.venv/bin/ruff check --fix $(PYTHON_FILES)
+	.venv/bin/ruff format $(PYTHON_FILES)
+
+coverage: setup ## Run all tests and list the lines that none runs
+	.venv/bin/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+opacities: setup ## Build the embedded opacity tables anew from their sources
+	.venv/bin/python exosk/opacities/embedded/build.py
+
+bench: setup ## Run the benchmarks in benchmarks/
+	@set -- benchmarks/bench_*.py; \
+	if [ ! -e "$$1" ]; then echo 'There is no benchmark yet.'; exit 0; fi; \
+	for file in "$$@"; do echo "$$file"; .venv/bin/python "$$file" || exit 1; done
+
+clean: ## Remove .venv, caches, build products and the demo
+	rm -rf .venv .setup.log .setup.lock build dist demo .coverage htmlcov *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(PYTHON_FILES) -type d -name __pycache__ -prune -exec rm -rf {} +

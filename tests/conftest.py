@@ -1,0 +1,17 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the data sets that are never copied into the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the shared data sets (../shared/data) are not on this machine")
+    return SHARED_DATA
