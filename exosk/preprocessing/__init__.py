@@ -1,0 +1,5 @@
+"""Transformers of spectra."""
+
+from exosk.preprocessing.scaling import SpectrumScaler
+
+__all__ = ["SpectrumScaler"]

@@ -1,0 +1,99 @@
+"""Priors for one planet, from its published parameters and its spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from exosk.exceptions import RangeError
+from exosk.parameters import Normal, ParameterSpace, Prior, Uniform
+from exosk.simulators.quantities import default_space
+from exosk.spectra import Spectrum
+from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS, canonical
+
+__all__ = ["space_for_spectrum"]
+
+# The radius at 10 bar lies some ten scale heights below the one seen in transit: for inflated
+# hot Saturns up to a sixth of it.
+_RADIUS_SHARE = (0.80, 1.05)
+# Retrieved terminator temperatures lie between half the equilibrium temperature and a little
+# above it (MacDonald, Goyal & Lewis 2020, ApJL 893, L43).
+_TEMPERATURE_SHARE = (0.4, 1.4)
+_MASS_ERROR = 0.1
+
+
+def space_for_spectrum(
+    spectrum: Spectrum,
+    molecules: Iterable[str],
+    *,
+    priors: Mapping[str, Prior] | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> tuple[ParameterSpace, dict[str, float]]:
+    """Choose the priors of the built-in model for one observation.
+
+    What is stated wins; then ``spectrum.meta`` (``star_radius`` in R_sun, ``planet_mass`` and
+    ``planet_mass_err`` in M_jup, ``equilibrium_temperature`` in K) is used: the star's radius is
+    fixed, the mass gets a normal prior of its published error, the temperature is uniform
+    between 0.4 and 1.4 times the equilibrium temperature, and the radius at the reference
+    pressure is uniform between 0.80 and 1.05 times the smallest transit radius. Abundances, cloud
+    and haze keep their wide defaults.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        The observation.
+    molecules : iterable of str
+        Absorbers of the model.
+    priors : mapping of str to prior, optional
+        Stated priors.
+    fixed : mapping of str to float, optional
+        Stated values.
+
+    Returns
+    -------
+    space : ParameterSpace
+        The free parameters.
+    fixed : dict of str to float
+        The others.
+
+    Raises
+    ------
+    RangeError
+        If the star's radius, or the planet's mass or temperature, is neither stated nor in the
+        spectrum's meta.
+    """
+    priors, fixed = dict(priors or {}), dict(fixed or {})
+    meta = spectrum.meta
+    stated = {*priors, *fixed}
+    if "star_radius" not in stated:
+        fixed["star_radius"] = _from_meta(meta, "star_radius", "--star-radius (in solar radii)")
+    if "planet_mass" not in stated:
+        mass = _from_meta(meta, "planet_mass", "--planet-mass (in Jupiter masses)")
+        error = float(meta.get("planet_mass_err") or _MASS_ERROR * mass)
+        priors["planet_mass"] = Normal(mass, error, low=mass / 4)
+    if "temperature" not in stated:
+        equilibrium = _from_meta(
+            meta, "equilibrium_temperature", "--temperature (equilibrium temperature in K)"
+        )
+        low, high = (share * equilibrium for share in _TEMPERATURE_SHARE)
+        priors["temperature"] = Uniform(max(low, 100.0), min(high, 3000.0))
+    if "planet_radius" not in stated:
+        if "star_radius" not in fixed:
+            raise RangeError("a free star radius needs a stated prior for planet_radius too")
+        smallest = np.sqrt(np.nanmin(np.maximum(spectrum.depth, 0)))
+        radius = float(smallest * fixed["star_radius"] * SOLAR_RADIUS / JUPITER_RADIUS)
+        priors["planet_radius"] = Uniform(*(share * radius for share in _RADIUS_SHARE))
+    return default_space(molecules, priors, fixed), fixed
+
+
+def _from_meta(meta: Mapping[str, Any], name: str, option: str) -> float:
+    value = meta.get(name)
+    if value is None:
+        raise RangeError(
+            f"the spectrum does not say the {name.replace('_', ' ')}; give it with {option}, in a "
+            f"prior file, or as {name!r} in the ECSV file's meta"
+        )
+    kind = "temperature" if name == "equilibrium_temperature" else name
+    return float(canonical(value, kind, name))
