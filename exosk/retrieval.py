@@ -283,7 +283,8 @@ def _simulate_bins(simulator: Simulator, theta: np.ndarray, spectrum: Spectrum) 
 
 
 def _presence(posterior: Posterior, molecule: str) -> float:
-    return float(posterior.weights @ (posterior[f"log_x_{molecule.lower()}"] > PRESENCE_THRESHOLD))
+    present = posterior[f"log_x_{molecule.lower()}"] > PRESENCE_THRESHOLD
+    return float(min(posterior.weights @ present, 1.0))  # a sum of weights may round above one
 
 
 def _score_retriever(model: Pipeline, X: np.ndarray, test: Dataset) -> list[dict[str, Any]]:

@@ -1,0 +1,169 @@
+"""`exosk retrieve`: from a spectrum to an atmosphere."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from exosk.cli import options
+from exosk.cli.progress import stages
+from exosk.exceptions import RangeError
+
+if TYPE_CHECKING:
+    from exosk.retrieval import Retrieval
+
+__all__ = ["retrieve"]
+
+
+def retrieve(
+    target: Annotated[
+        str, typer.Argument(help="An embedded observation, as wasp-39b, or a CSV or ECSV file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results; `retrieval-TARGET` by default."),
+    ] = None,
+    n_spectra: Annotated[int, typer.Option(help="Training spectra to simulate.", min=100)] = 10_000,
+    molecules: options.Molecules = None,
+    refine: Annotated[
+        bool,
+        typer.Option(help="Refine the forest's posterior with the simulator's exact likelihood."),
+    ] = True,
+    seed: options.Seed = 0,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processor cores to train on; all by default.", min=1)
+    ] = None,
+    as_json: options.Json = False,
+    priors: options.PriorFile = None,
+    star_radius: options.StarRadius = None,
+    planet_mass: options.PlanetMass = None,
+    temperature: options.EquilibriumTemperature = None,
+    depth_unit: options.DepthUnit = None,
+    wavelength_unit: options.WavelengthUnit = None,
+    width: options.Width = None,
+    column: options.Columns = None,
+) -> None:
+    """Retrieve the atmosphere behind a transmission spectrum.
+
+    Simulates training spectra in the observation's own bins, trains a random forest with the
+    observation's noise, refines its posterior with the simulator, prints the result, and writes
+    posterior.h5, spectrum.png, corner.png and report.html.
+
+    **Examples**
+
+    - `exosk retrieve wasp-39b`
+
+    - `exosk retrieve my-planet.csv --star-radius 0.94 --planet-mass 0.28 --temperature 1170`
+
+    - `exosk retrieve my-planet.csv --depth-unit ppm --width full --priors my-priors.toml`
+    """
+    started = time.perf_counter()
+    # Imports wait until they are needed, so that --help and a mistake are answered at once.
+    from exosk.sources import load_spectrum
+
+    system = options.read_system(molecules, priors, star_radius, planet_mass, temperature)
+    reading = {
+        "depth_unit": depth_unit,
+        "wavelength_unit": wavelength_unit,
+        "width": width,
+        "columns": options.read_columns(column),
+    }
+    spectrum = load_spectrum(target, **{k: v for k, v in reading.items() if v is not None})
+    spectrum = spectrum.replace(meta={**spectrum.meta, **system.meta})
+    folder = _folder(out, target)
+
+    from exosk.simulators import get_simulator
+    from exosk.simulators.system import space_for_spectrum
+
+    space, fixed = space_for_spectrum(
+        spectrum, system.molecules, priors=system.priors, fixed=system.fixed
+    )
+    simulator = get_simulator("builtin", molecules=system.molecules, space=space, fixed=fixed)
+
+    from exosk.report import write_report
+    from exosk.retrieval import retrieve as run
+
+    with stages() as tell:
+        result = run(
+            spectrum,
+            simulator,
+            n_spectra=n_spectra,
+            refine=refine,
+            n_jobs=jobs or -1,
+            random_state=seed,
+            progress=tell,
+        )
+    files = write_report(result, folder)
+    seconds = time.perf_counter() - started
+    if as_json:
+        print(json.dumps(_document(result, files, seconds), allow_nan=False))
+    else:
+        _print_tables(result, files, seconds)
+
+
+def _folder(out: Path | None, target: str) -> Path:
+    """Choose the folder, and find out before the work whether it can be written."""
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", Path(target).stem if "/" in target else target)
+    folder = out or Path(f"retrieval-{slug.strip('-.').lower() or 'result'}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RangeError(f"{folder} cannot be the folder of the results: {error}") from error
+    return folder
+
+
+def _document(result: Retrieval, files: dict[str, Path], seconds: float) -> dict[str, Any]:
+    return {
+        "target": result.spectrum.name,
+        "parameters": result.posterior.summary(),
+        "molecules": result.molecules,
+        "detector": result.detector,
+        "prior_presence": result.prior_presence,
+        "reduced_chi2": result.reduced_chi2,
+        "reduced_chi2_with_model_error": result.reduced_chi2_with_model_error,
+        "files": {name: str(path) for name, path in files.items()},
+        "seconds": round(seconds, 2),
+        "seconds_by_stage": result.seconds,
+        "provenance": result.provenance,
+    }
+
+
+def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> None:
+    console = Console()
+    spectrum = result.spectrum
+    low, high = spectrum.grid.range
+    console.print(
+        f"[bold]{spectrum.name or 'unnamed target'}[/]  {spectrum.instrument}  "
+        f"{len(spectrum)} bins, {low:.2f}-{high:.2f} um"
+    )
+    table = Table("parameter", "median", "68 % interval", "unit")
+    for name, row in result.posterior.summary().items():
+        table.add_row(
+            name, f"{row['median']:.4g}", f"{row['lower']:.4g} to {row['upper']:.4g}", row["unit"]
+        )
+    console.print(table)
+    table = Table("molecule", "probability", "before the data", "detector")
+    for name, probability in result.molecules.items():
+        table.add_row(
+            name,
+            f"{probability:.3f}",
+            f"{result.prior_presence[name]:.3f}",
+            f"{result.detector[name]:.3f}",
+        )
+    console.print(table)
+    console.print(
+        f"A probability is that of a volume mixing ratio above 1e{result.threshold:.0f}, under "
+        f"this model and its priors.\n"
+        f"Best fit: reduced chi-squared {result.reduced_chi2:.2f}, or "
+        f"{result.reduced_chi2_with_model_error:.2f} with the model's own sampling error.\n"
+        f"{seconds:.0f} s. The report: {files['report']}",
+        highlight=False,
+        soft_wrap=True,
+    )
