@@ -79,6 +79,7 @@ class SpectralGrid:
                     f"(for a file: width='full', or --width full on the command line)"
                 )
         for name, array in (("lower", lower), ("upper", upper)):
+            array = array.copy()  # the caller's own stays writable
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 

@@ -354,7 +354,8 @@ class ParameterArray(np.ndarray):
 
     scikit-learn hands y to an estimator as it is, so this is how a retriever that is fitted on
     ``dataset.Y`` learns the names and units of what it predicts. Every operation gives an
-    ordinary result; the space survives the selection of rows.
+    ordinary result; the space survives the selection of rows, and pickling (by which joblib
+    hands y to another process).
 
     Parameters
     ----------
@@ -377,3 +378,20 @@ class ParameterArray(np.ndarray):
         space = getattr(parent, "space", None)
         whole = space is not None and self.ndim == 2 and self.shape[1] == len(space)
         self.space = space if whole else None
+
+    def __getitem__(self, which: Any) -> Any:
+        """Select; a selection of columns may reorder them, and loses the space."""
+        selected = super().__getitem__(which)
+        columns = which[1:] if isinstance(which, tuple) else ()
+        whole = all(isinstance(part, slice) and part == slice(None) for part in columns)
+        if isinstance(selected, ParameterArray) and not whole:
+            selected.space = None
+        return selected
+
+    def __reduce__(self) -> Any:
+        reduced = super().__reduce__()
+        return reduced[0], reduced[1], (reduced[2], self.space)
+
+    def __setstate__(self, state: Any) -> None:
+        values, self.space = state
+        super().__setstate__(values)

@@ -7,17 +7,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import h5py
 import numpy as np
 from sklearn.utils import check_random_state
 
-from exosk.exceptions import FileFormatError, RangeError
+from exosk.exceptions import RangeError
 from exosk.parameters import ParameterSpace
-from exosk.storage import atomic_path
+from exosk.storage import create_hdf5, open_hdf5
 
 __all__ = ["Posterior"]
 
-_FORMAT = "exosk-posterior"
 _VERSION = 1
 
 
@@ -60,12 +58,17 @@ class Posterior:
             raise RangeError("posterior samples must be finite numbers")
         if weights is None:
             weights = np.ones(len(self.samples))
-        weights = np.asarray(weights, dtype=float)
+        weights = np.array(weights, dtype=float)
         if weights.shape != (len(self.samples),):
             raise RangeError(f"{len(self.samples)} samples but weights of shape {weights.shape}")
-        if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() <= 0:
+        if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
             raise RangeError("weights must be finite, not negative, and not all zero")
-        self.weights = weights / weights.sum()
+        # Normalised weights stay as they are to the last bit, so that a file gives back what
+        # was saved; the largest is 1 before they are summed, so that no sum overflows.
+        if not np.isclose(weights.sum(), 1, rtol=0, atol=1e-12):
+            weights = weights / weights.max()
+            weights = weights / weights.sum()
+        self.weights = weights
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -159,15 +162,18 @@ class Posterior:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to an HDF5 file, whole or not at all."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs.update(
-                format=_FORMAT,
-                version=_VERSION,
-                space=json.dumps(self.space.to_dict()),
-                meta=json.dumps(self.meta),
-            )
-            file.create_dataset("samples", data=self.samples, compression="gzip", shuffle=True)
-            file.create_dataset("weights", data=self.weights, compression="gzip", shuffle=True)
+        header = json.dumps({"space": self.space.to_dict(), "meta": self.meta})
+        with create_hdf5(path, "posterior", _VERSION) as file:
+            # Attributes hold at most 64 kB; the provenance of many opacities passes that.
+            file["header"] = np.bytes_(header)
+            for name in ("samples", "weights"):
+                file.create_dataset(
+                    name,
+                    data=getattr(self, name),
+                    compression="gzip",
+                    shuffle=True,
+                    fletcher32=True,
+                )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Posterior:
@@ -178,25 +184,11 @@ class Posterior:
         FileFormatError
             If the file is none of ours, of a later version, or damaged.
         """
-        try:
-            with h5py.File(path, "r") as file:
-                attributes = dict(file.attrs)
-                if attributes.get("format") != _FORMAT:
-                    raise FileFormatError(f"{path} is an HDF5 file but no exosk posterior")
-                if attributes["version"] > _VERSION:
-                    raise FileFormatError(
-                        f"{path} was written by a later exosk (posterior version "
-                        f"{attributes['version']}, this one reads up to {_VERSION}); upgrade exosk"
-                    )
-                return cls(
-                    file["samples"][:],
-                    ParameterSpace.from_dict(json.loads(attributes["space"])),
-                    file["weights"][:],
-                    json.loads(attributes["meta"]),
-                )
-        except FileNotFoundError:
-            raise FileFormatError(f"there is no file {path}") from None
-        except (OSError, KeyError, ValueError) as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise FileFormatError(f"{path} is not a readable exosk posterior: {error}") from error
+        with open_hdf5(path, "posterior", _VERSION) as file:
+            header = json.loads(file["header"].asstr()[()])
+            return cls(
+                file["samples"][:],
+                ParameterSpace.from_dict(header["space"]),
+                file["weights"][:],
+                header["meta"],
+            )

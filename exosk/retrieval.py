@@ -19,6 +19,7 @@ from exosk.evaluation import interval_coverage
 from exosk.exceptions import RangeError
 from exosk.inference import gaussian_log_likelihood, refine_posterior, sampling_error
 from exosk.models import ForestRetriever, MoleculeDetector, sample_posterior
+from exosk.parameters import Parameter
 from exosk.posterior import Posterior
 from exosk.preprocessing import SpectrumScaler
 from exosk.simulators import Simulator
@@ -175,16 +176,18 @@ def retrieve(
     )
     retriever.fit(train.X, train.Y)
     tell("training", 0.6)
+    # Where every abundance is fixed there is nothing to detect.
     detector = _pipeline(
         MoleculeDetector(n_jobs=n_jobs, random_state=random_state), spectrum, random_state
     )
-    detector.fit(train.X, train.presence())
+    if data.molecules:
+        detector.fit(train.X, train.presence())
     tell("training", 1.0)
     clock.lap("training")
 
     noisy = test.X + check_random_state(random_state).standard_normal(test.X.shape) * spectrum.sigma
     scores = _score_retriever(retriever, noisy, test)
-    auc = _score_detector(detector, noisy, test)
+    auc = _score_detector(detector, noisy, test) if data.molecules else {}
     clock.lap("testing")
 
     first_look = sample_posterior(retriever, spectrum, n=None)
@@ -203,17 +206,17 @@ def retrieve(
     chi2 = ((depth - spectrum.depth) ** 2 / (spectrum.sigma**2 + error**2)).sum(axis=1)
     best = depth[np.argmin(chi2)]
     freedom = max(len(spectrum) - len(simulator.space), 1)
-    detected = detector.predict_proba(spectrum.to_row())[0]
+    detected = detector.predict_proba(spectrum.to_row())[0] if data.molecules else []
     clock.lap("prediction")
     return Retrieval(
         spectrum=spectrum,
         posterior=posterior,
         first_look=first_look,
-        molecules={m: _presence(posterior, m) for m in simulator.molecules},
-        detector={m: float(p) for m, p in zip(simulator.molecules, detected, strict=True)},
-        prior_presence=dict(
-            zip(simulator.molecules, data.presence().mean(axis=0).tolist(), strict=True)
-        ),
+        molecules={m: _presence(posterior, m) for m in data.molecules},
+        detector={m: float(p) for m, p in zip(data.molecules, detected, strict=True)},
+        prior_presence={
+            m: _presence_before(simulator.space[f"log_x_{m.lower()}"]) for m in data.molecules
+        },
         threshold=PRESENCE_THRESHOLD,
         model_depth=depth,
         best_depth=best,
@@ -285,6 +288,10 @@ def _simulate_bins(simulator: Simulator, theta: np.ndarray, spectrum: Spectrum) 
 def _presence(posterior: Posterior, molecule: str) -> float:
     present = posterior[f"log_x_{molecule.lower()}"] > PRESENCE_THRESHOLD
     return float(min(posterior.weights @ present, 1.0))  # a sum of weights may round above one
+
+
+def _presence_before(abundance: Parameter) -> float:
+    return float(abundance.prior.distribution.sf(PRESENCE_THRESHOLD))
 
 
 def _score_retriever(model: Pipeline, X: np.ndarray, test: Dataset) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from exosk.exceptions import RangeError
+from exosk.units import canonical
 
 __all__ = ["NoiseInjector"]
 
@@ -24,8 +25,9 @@ class NoiseInjector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    sigma : float or array-like of shape (n_bins,), default=1e-4
-        1-sigma errors of the instrument or observation, in transit depth.
+    sigma : float, array-like or Quantity of shape (n_bins,), default=1e-4
+        1-sigma errors of the instrument or observation, in transit depth (a plain fraction).
+        NaN where the observation has no value: no noise is added there.
     random_state : int, RandomState or None, default=None
         Seed of the noise.
 
@@ -63,22 +65,20 @@ class NoiseInjector(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         RangeError
-            If there are not as many errors as bins, or one is negative or not finite where X
-            has a value.
+            If there are not as many errors as bins, or one is negative.
+        UnitError
+            If the errors look like percent or ppm.
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
-        sigma = np.asarray(self.sigma, dtype=float)
+        sigma = canonical(self.sigma, "depth", "sigma")
         if sigma.shape not in ((), (X.shape[1],)):
             raise RangeError(
                 f"sigma has shape {sigma.shape} but the spectra have {X.shape[1]} bins; give one "
                 f"error for each bin, or a single number"
             )
+        if (sigma < 0).any():
+            raise RangeError(f"sigma must not be negative, got {sigma[sigma < 0].flat[0]:g}")
         # A bin that the observation lacks has no error, and needs none.
-        wrong = ~np.isnan(sigma) & ~((sigma >= 0) & np.isfinite(sigma))
-        if wrong.any():
-            raise RangeError(
-                f"sigma must not be negative or infinite, got {sigma[wrong].flat[0]:g}"
-            )
         self.sigma_ = np.nan_to_num(np.broadcast_to(sigma, (X.shape[1],)))
         return self
 

@@ -157,12 +157,21 @@ def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> 
             f"{result.prior_presence[name]:.3f}",
             f"{result.detector[name]:.3f}",
         )
-    console.print(table)
+    if result.molecules:
+        console.print(table)
+        console.print(
+            f"A probability is that of a volume mixing ratio above 1e{result.threshold:.0f}, "
+            f"under this model and its priors.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    with_model = (
+        f", or {result.reduced_chi2_with_model_error:.2f} with the model's own sampling error"
+        if result.model_error.any()
+        else ""
+    )
     console.print(
-        f"A probability is that of a volume mixing ratio above 1e{result.threshold:.0f}, under "
-        f"this model and its priors.\n"
-        f"Best fit: reduced chi-squared {result.reduced_chi2:.2f}, or "
-        f"{result.reduced_chi2_with_model_error:.2f} with the model's own sampling error.\n"
+        f"Best fit: reduced chi-squared {result.reduced_chi2:.2f}{with_model}.\n"
         f"{seconds:.0f} s. The report: {files['report']}",
         highlight=False,
         soft_wrap=True,

@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import h5py
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
-from exosk.exceptions import FileFormatError, GridError, RangeError
+from exosk.exceptions import GridError, RangeError
 from exosk.parameters import ParameterArray, ParameterSpace
 from exosk.spectra import SpectralGrid
-from exosk.storage import atomic_path
+from exosk.storage import create_hdf5, open_hdf5
 
 __all__ = ["PRESENCE_THRESHOLD", "Dataset"]
 
-_FORMAT = "exosk-dataset"
 _VERSION = 1
 
 # A gas counts as present when its volume mixing ratio is above this. At 1e-8 even the
@@ -124,30 +122,42 @@ class Dataset:
         -------
         tuple of three Dataset
             Training, validation, test.
+
+        Raises
+        ------
+        RangeError
+            If a share is not positive, or nothing is left to train on.
         """
-        rows = np.arange(len(self))
-        outer = GroupShuffleSplit(1, test_size=test, random_state=random_state)
-        rest, tested = next(outer.split(rows, groups=self.parent))
-        share = validation / (1 - test)
-        inner = GroupShuffleSplit(1, test_size=share, random_state=random_state)
-        parent = np.asarray(self.parent)
+        rows, parent = np.arange(len(self)), np.asarray(self.parent)
+        # Whole numbers: as shares, rounding would put a spectrum too many into one part.
+        n_parents = len(np.unique(parent))
+        if not (test > 0 and validation > 0 and test + validation < 1 and n_parents >= 3):
+            raise RangeError(
+                f"cannot split {n_parents} parent spectra into shares of {test:g} for testing, "
+                f"{validation:g} for validation and the rest for training; each part needs one"
+            )
+        n_test, n_validation = (max(1, round(share * n_parents)) for share in (test, validation))
+        n_test = min(n_test, n_parents - 2)
+        n_validation = min(n_validation, n_parents - n_test - 1)
+        outer = GroupShuffleSplit(1, test_size=n_test, random_state=random_state)
+        rest, tested = next(outer.split(rows, groups=parent))
+        inner = GroupShuffleSplit(1, test_size=n_validation, random_state=random_state)
         trained, validated = next(inner.split(rest, groups=parent[rest]))
         return self[rest[trained]], self[rest[validated]], self[tested]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to an HDF5 file, whole or not at all."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs.update(format=_FORMAT, version=_VERSION)
+        header = {
+            "grid": self.grid.to_dict(),
+            "space": self.space.to_dict(),
+            "molecules": list(self.molecules),
+            "provenance": dict(self.provenance),
+        }
+        with create_hdf5(path, "data set", _VERSION) as file:
             # Attributes hold at most 64 kB; a grid of thousands of bins passes that.
-            header = {
-                "grid": self.grid.to_dict(),
-                "space": self.space.to_dict(),
-                "molecules": list(self.molecules),
-                "provenance": dict(self.provenance),
-            }
-            file["header"] = json.dumps(header)
+            file["header"] = np.bytes_(json.dumps(header))
             for name in ("X", "Y", "parent"):
-                file.create_dataset(name, data=getattr(self, name))
+                file.create_dataset(name, data=getattr(self, name), fletcher32=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Dataset:
@@ -158,25 +168,14 @@ class Dataset:
         FileFormatError
             If the file is none of ours, of a later version, or damaged.
         """
-        try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != _FORMAT:
-                    raise FileFormatError(f"{path} is an HDF5 file but no exosk data set")
-                if file.attrs["version"] > _VERSION:
-                    raise FileFormatError(f"{path} was written by a later exosk; upgrade exosk")
-                header = json.loads(file["header"].asstr()[()])
-                return cls(
-                    file["X"][:],
-                    file["Y"][:],
-                    SpectralGrid.from_dict(header["grid"]),
-                    ParameterSpace.from_dict(header["space"]),
-                    tuple(header["molecules"]),
-                    file["parent"][:],
-                    header["provenance"],
-                )
-        except FileNotFoundError:
-            raise FileFormatError(f"there is no file {path}") from None
-        except (OSError, KeyError, ValueError) as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise FileFormatError(f"{path} is not a readable exosk data set: {error}") from error
+        with open_hdf5(path, "data set", _VERSION) as file:
+            header = json.loads(file["header"].asstr()[()])
+            return cls(
+                file["X"][:],
+                file["Y"][:],
+                SpectralGrid.from_dict(header["grid"]),
+                ParameterSpace.from_dict(header["space"]),
+                tuple(header["molecules"]),
+                file["parent"][:],
+                header["provenance"],
+            )

@@ -68,4 +68,7 @@ def simulate_dataset(
             progress(len(theta[rows]))
     seed = int(random_state) if isinstance(random_state, int | np.integer) else None
     provenance = {**simulator.provenance, "n_spectra": int(n), "seed": seed}
-    return Dataset(depth, theta, grid, simulator.space, simulator.molecules, provenance=provenance)
+    # A gas whose abundance is fixed is no question that the data set can answer.
+    space = simulator.space
+    molecules = tuple(m for m in simulator.molecules if f"log_x_{m.lower()}" in space)
+    return Dataset(depth, theta, grid, space, molecules, provenance=provenance)

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 
+from exosk.units import canonical
+
 __all__ = ["noisy_scorer"]
 
 
@@ -25,8 +27,9 @@ def noisy_scorer(
     ----------
     scoring : str or callable
         Any scorer of scikit-learn.
-    sigma : float or array-like of shape (n_bins,)
-        1-sigma errors of the depth.
+    sigma : float, array-like or Quantity of shape (n_bins,)
+        1-sigma errors of the depth (a plain fraction); NaN, where the observation has no value,
+        adds no noise.
     random_state : int, RandomState or None, default=0
         Seed of the noise; the same for all candidates by default, so that they are compared on
         equal terms.
@@ -47,10 +50,11 @@ def noisy_scorer(
     ... )
     """
     score = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    sigma = np.nan_to_num(canonical(sigma, "depth", "sigma"))
 
     def noisy(estimator: Any, X: Any, y: Any) -> float:
-        X = np.asarray(X)
-        noise = check_random_state(random_state).standard_normal(X.shape)
-        return float(score(estimator, X + noise * np.asarray(sigma), y))
+        noise = check_random_state(random_state).standard_normal(np.shape(X))
+        # X is not made an array first: a table keeps the names that the model was fitted with.
+        return float(score(estimator, X + noise * sigma, y))
 
     return noisy

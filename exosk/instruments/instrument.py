@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from exosk.exceptions import GridError, RangeError
 from exosk.spectra import SpectralGrid, Spectrum
+from exosk.units import canonical
 
 __all__ = ["Instrument"]
 
@@ -24,8 +25,8 @@ class Instrument:
         As in ``"JWST NIRSpec PRISM"``.
     grid : SpectralGrid
         The bins.
-    sigma : array-like of shape (n_bins,) or float
-        Errors of the transit depth.
+    sigma : array-like or Quantity of shape (n_bins,), or float
+        Errors of the transit depth, a plain fraction.
     reference : str, default=""
         Where bins and errors come from.
     """
@@ -36,7 +37,7 @@ class Instrument:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        sigma = np.asarray(self.sigma, dtype=float)
+        sigma = np.array(canonical(self.sigma, "depth", f"error of {self.name}"))
         if sigma.shape not in ((), (self.grid.n_bins,)):
             raise GridError(f"{self.grid.n_bins} bins but errors of shape {sigma.shape}")
         if not (np.isfinite(sigma).all() and (sigma > 0).all()):

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 __all__ = ["MoleculeDetector"]
 
@@ -66,16 +66,21 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n, n_features)
             Spectra, with noise.
         y : array-like of shape (n, n_molecules) of 0 and 1, or (n,) of classes
-            Which molecules are present. A single column of classes is an ordinary
-            classification.
+            Which molecules are present. One column of 0 and 1 is one molecule; classes are an
+            ordinary classification.
         """
         X, y = validate_data(self, X, y, multi_output=True, dtype=np.float64)
         check_classification_targets(y)
-        self._multilabel = type_of_target(y) == "multilabel-indicator"
-        if y.ndim == 2 and not self._multilabel:
+        self._multilabel = type_of_target(y) == "multilabel-indicator" or (
+            # scikit-learn calls a table of one column binary.
+            y.ndim == 2 and y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
+        )
+        if self._multilabel:
+            y = y[:, 0] if y.shape[1] == 1 else y
+        elif y.ndim == 2:
             if y.shape[1] != 1:
                 raise ValueError("presence must be given as 0 and 1, one column a molecule")
-            y = y[:, 0]
+            y = column_or_1d(y, warn=True)
         self.forest_ = RandomForestClassifier(
             n_estimators=self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,
@@ -84,6 +89,8 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
         ).fit(X, y)
         self.classes_ = self.forest_.classes_
+        if self._multilabel and not isinstance(self.classes_, list):
+            self.classes_ = [self.classes_]
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -104,6 +111,8 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
         shares = self.forest_.predict_proba(X)
         if not self._multilabel:
             return np.asarray(shares)
+        if not isinstance(shares, list):
+            shares = [shares]
         # A molecule that all training spectra hold, or none, has one class only.
         columns = [
             share @ (classes == 1).astype(float)

@@ -89,11 +89,13 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         space = getattr(y, "space", None)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         self._single = y.ndim == 1
-        Y = y.reshape(len(y), -1).astype(float)
+        Y = np.asarray(y, dtype=float).reshape(len(y), -1)
         self.space_ = space if space is not None else _unnamed_space(Y)
         # One variance for all, or the temperature (in K) would decide every split.
-        spread = Y.std(axis=0)
-        spread[spread == 0] = 1.0
+        center, spread = Y.mean(axis=0), Y.std(axis=0)
+        # The spread of a constant is rounding, which must not have a share of the splits.
+        spread[np.ptp(Y, axis=0) == 0] = np.inf
+        targets = (Y - center) / spread
         self.forest_ = RandomForestRegressor(
             n_estimators=self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,
@@ -101,7 +103,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
             max_depth=self.max_depth,
             n_jobs=self.n_jobs,
             random_state=self.random_state,
-        ).fit(X, np.squeeze((Y - Y.mean(axis=0)) / spread))
+        ).fit(X, targets[:, 0] if Y.shape[1] == 1 else targets)
         self._Y = Y
         leaves = self.forest_.apply(X)
         # Leaves of all trees numbered in one go; each training row lies in one a tree.
@@ -176,7 +178,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
 def _unnamed_space(Y: np.ndarray) -> ParameterSpace:
     """Stand in for a space when y is a bare array: the range seen in training."""
     low, high = Y.min(axis=0), Y.max(axis=0)
-    high = np.where(high > low, high, low + 1)
+    high = np.where(high > low, high, low + np.maximum(np.abs(low), 1))
     return ParameterSpace(
         [
             Parameter(f"parameter_{k}", Uniform(float(a), float(b)))

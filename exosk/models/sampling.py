@@ -27,7 +27,8 @@ def sample_posterior(
     Parameters
     ----------
     model : retriever, or Pipeline that ends in one
-        Fitted on spectra in the bins of `spectrum`.
+        Fitted on spectra in the bins of `spectrum`. A search (GridSearchCV) stands for the best
+        model that it found.
     spectrum : Spectrum
         The observation.
     n : int or None, default=10_000
@@ -47,6 +48,7 @@ def sample_posterior(
     GridError
         If the model was fitted on another number of bins.
     """
+    model = getattr(model, "best_estimator_", model)
     steps, retriever = (model[:-1], model[-1]) if isinstance(model, Pipeline) else (None, model)
     expected = getattr(model, "n_features_in_", len(spectrum))
     if expected != len(spectrum):
@@ -56,8 +58,8 @@ def sample_posterior(
     X = spectrum.to_row()
     if steps is not None and len(steps):
         X = steps.transform(X)
-    space = space or retriever.space_
     if n is None:
         posterior: Posterior = retriever.posterior(X)[0]
-        return Posterior(posterior.samples, space, posterior.weights)
-    return Posterior(retriever.sample_posterior(X, n, random_state)[0], space)
+        return Posterior(posterior.samples, space or retriever.space_, posterior.weights)
+    samples = retriever.sample_posterior(X, n, random_state)[0]
+    return Posterior(samples, space or retriever.space_)

@@ -7,11 +7,11 @@ its reason. Built-ins come through the same hooks.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -39,7 +39,7 @@ _BUILT_IN = (
 )
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class PluginRecord:
     """What became of one plugin: `status` is loaded, failed or blocked."""
 
@@ -91,6 +91,9 @@ class PluginManager:
         """Load one plugin, and record what became of it."""
         if name in self._blocked:
             status, reason = "blocked", "named in EXOSK_DISABLED_PLUGINS"
+        elif self._pluggy.has_plugin(name):
+            (first,) = (r for r in self.records if r.name == name and r.status == "loaded")
+            status, reason = "failed", f"{first.distribution} has a plugin of the same name"
         else:
             status, reason = "loaded", ""
             try:
@@ -115,7 +118,7 @@ class PluginManager:
             If nothing of that kind has the name; plugins that failed to load are mentioned,
             because the missing name may be theirs.
         PluginError
-            If two plugins claim one name, or a hook returned no mapping.
+            If two plugins claim one name.
         """
         factories = self._factories(kind)
         for known, factory in factories.items():
@@ -132,12 +135,13 @@ class PluginManager:
         owners: dict[str, str] = {}
         for implementation in getattr(self._pluggy.hook, f"exosk_register_{kind}").get_hookimpls():
             plugin = implementation.plugin_name
-            offered = implementation.function()
-            if not isinstance(offered, dict):
-                raise PluginError(
-                    f"plugin {plugin!r} returned {type(offered).__name__} from "
-                    f"exosk_register_{kind}; it must return a dict of names and factories"
-                )
+            try:
+                offered = implementation.function()
+                if not (isinstance(offered, Mapping) and all(isinstance(n, str) for n in offered)):
+                    raise TypeError(f"{offered!r} is no mapping of names to factories")
+            except Exception as error:  # as at import: the other plugins are not to blame
+                self._withdraw(plugin, f"exosk_register_{kind}: {type(error).__name__}: {error}")
+                continue
             for name, factory in offered.items():
                 if name.casefold() in owners:
                     raise PluginError(
@@ -148,6 +152,16 @@ class PluginManager:
                 owners[name.casefold()] = plugin
                 found[name] = factory
         return found
+
+    def _withdraw(self, plugin: str, reason: str) -> None:
+        """Take out a plugin whose hook failed, and record why."""
+        self._pluggy.unregister(name=plugin)
+        self.records = [
+            dataclasses.replace(record, status="failed", reason=reason)
+            if record.name == plugin and record.status == "loaded"
+            else record
+            for record in self.records
+        ]
 
 
 @functools.cache

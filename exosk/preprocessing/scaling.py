@@ -95,6 +95,11 @@ class SpectrumScaler(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_ + 2:
+            raise ValueError(
+                f"expected {self.n_features_in_} bins, level and spread in each row; got shape "
+                f"{X.shape}"
+            )
         return X[:, :-2] * X[:, -1:] + X[:, -2:-1]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

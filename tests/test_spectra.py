@@ -1,0 +1,116 @@
+"""One observed spectrum, and its way to a row of X and back."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+
+from exosk.exceptions import GridError, UnitError
+from exosk.spectra import SpectralGrid, Spectrum
+
+WAVELENGTH = np.array([1.1, 1.2, 1.3, 1.4])
+DEPTH = np.array([0.0145, 0.0146, 0.0147, 0.0146])
+SIGMA = np.array([5e-5, 4e-5, 6e-5, 5e-5])
+
+
+@pytest.fixture
+def spectrum() -> Spectrum:
+    return Spectrum.from_arrays(WAVELENGTH, DEPTH, SIGMA, name="X-1 b", meta={"star_radius": 1.0})
+
+
+def same(a: Spectrum, b: Spectrum) -> bool:
+    return (
+        a.grid == b.grid
+        and np.array_equal(a.depth, b.depth, equal_nan=True)
+        and np.array_equal(a.sigma, b.sigma, equal_nan=True)
+        and (a.name, a.instrument, a.reference, a.meta)
+        == (b.name, b.instrument, b.reference, b.meta)
+    )
+
+
+@pytest.mark.parametrize("order", [[3, 2, 1, 0], [1, 3, 0, 2]])
+def test_the_order_of_the_input_does_not_matter(spectrum, order):
+    shuffled = Spectrum.from_arrays(
+        WAVELENGTH[order], DEPTH[order], SIGMA[order], name="X-1 b", meta={"star_radius": 1.0}
+    )
+    assert same(shuffled, spectrum)
+    width = np.array([0.01, 0.02, 0.03, 0.04])
+    wide = Spectrum.from_arrays(WAVELENGTH[order], DEPTH[order], SIGMA[order], width[order])
+    np.testing.assert_allclose(wide.half_width, width)
+
+
+def test_units_are_converted(spectrum):
+    converted = Spectrum.from_arrays(
+        WAVELENGTH * 1000 * u.nm, DEPTH * 100 * u.percent, SIGMA * u.dimensionless_unscaled
+    )
+    np.testing.assert_allclose(converted.depth, DEPTH, rtol=1e-12)
+    assert converted.grid == spectrum.grid
+
+
+@pytest.mark.parametrize("sigma", [False, True])
+def test_a_row_and_back(spectrum, sigma):
+    row = spectrum.to_row(sigma=sigma)
+    assert row.shape == (1, 8 if sigma else 4)
+    info = {"name": spectrum.name, "meta": spectrum.meta}
+    errors = {} if sigma else {"sigma": spectrum.sigma}
+    assert same(Spectrum.from_row(row, spectrum.grid, **errors, **info), spectrum)
+
+
+def test_rows_that_fit_no_grid_are_refused(spectrum):
+    with pytest.raises(GridError, match="fits neither 4 bins nor"):
+        Spectrum.from_row(np.zeros(5), spectrum.grid)
+    with pytest.raises(GridError, match="give sigma"):
+        Spectrum.from_row(DEPTH, spectrum.grid)
+
+
+def test_missing_bins(spectrum):
+    depth = DEPTH.copy()
+    depth[2] = np.nan
+    gappy = spectrum.replace(depth=depth)
+    assert gappy.observed.tolist() == [True, True, False, True]
+    assert np.isnan(gappy.sigma[2])
+    whole = gappy.without_missing()
+    assert len(whole) == 3
+    assert whole.meta == spectrum.meta
+    np.testing.assert_allclose(whole.wavelength, [1.1, 1.2, 1.4])
+    assert whole.without_missing() is whole
+    row = gappy.to_row(sigma=True)
+    assert same(Spectrum.from_row(row, gappy.grid, name="X-1 b", meta=gappy.meta), gappy)
+
+
+def test_a_spectrum_keeps_its_own_numbers():
+    depth = DEPTH.copy()
+    spectrum = Spectrum.from_arrays(WAVELENGTH, depth, SIGMA)
+    depth[0] = 0
+    assert spectrum.depth[0] == DEPTH[0]
+    with pytest.raises(ValueError, match="read-only"):
+        spectrum.depth[0] = 0
+
+
+def test_repr_says_what_it_is(spectrum):
+    assert repr(spectrum).startswith("Spectrum(X-1 b: SpectralGrid(4 bins")
+    assert "unnamed" in repr(spectrum.replace(name=""))
+    assert len(spectrum) == 4
+
+
+@pytest.mark.parametrize(
+    ("depth", "sigma", "error", "message"),
+    [
+        (DEPTH[:3], SIGMA, GridError, "4 wavelengths but transit depth of shape"),
+        (DEPTH, SIGMA[:3], GridError, "4 wavelengths but transit depth error of shape"),
+        (DEPTH * np.nan, SIGMA, GridError, "every transit depth is missing"),
+        (DEPTH, [5e-5, 0, 5e-5, 5e-5], UnitError, "the error of bin 1 .1.2000 um. is 0"),
+        (DEPTH, [5e-5, 1e-4, np.nan, -1e-5], UnitError, "bin 2 .*must be positive .2 of 4"),
+        (DEPTH * 1e6, SIGMA, UnitError, "transit depth = .*looks like ppm"),
+        (DEPTH, SIGMA * 1e6, UnitError, "transit depth error = .*looks like ppm"),
+        (DEPTH * u.um, SIGMA, UnitError, "plain fraction, percent or ppm"),
+    ],
+)
+def test_malformed_spectra_are_refused(depth, sigma, error, message):
+    with pytest.raises(error, match=message):
+        Spectrum.from_arrays(WAVELENGTH, depth, sigma)
+
+
+def test_lengths_must_match_the_grid():
+    grid = SpectralGrid.from_centers(WAVELENGTH)
+    with pytest.raises(GridError, match="4 bins but errors of shape"):
+        Spectrum(grid, DEPTH, SIGMA[:2])
