@@ -251,6 +251,13 @@ def _build_from_lines(
     report["temperature"] = checks.midpoint_errors(table, middle_t, nodes_p, exact)
     exact = build(nodes_t, middle_p)
     report["pressure"] = checks.midpoint_errors(table, nodes_t, middle_p, exact)
+    # The simulator first resamples to half decades; its own midpoints are quarter decades.
+    halves = np.geomspace(grid.pressure[0], grid.pressure[-1], 2 * grid.pressure.size - 1)
+    quarter = grid.pressure[:10] * 10**0.25
+    exact = build(nodes_t, quarter)
+    report["pressure, resampled to half decades"] = checks.midpoint_errors(
+        table.at_pressures(halves), nodes_t, quarter, exact
+    )
     _finish(table, card, output, report)
 
 
