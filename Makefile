@@ -45,9 +45,9 @@ opacities: setup ## Build the embedded opacity tables anew from their sources
 	.venv/bin/python exosk/opacities/embedded/build.py
 
 bench: setup ## Run the benchmarks in benchmarks/
-	@set -- benchmarks/bench_*.py; \
-	if [ ! -e "$$1" ]; then echo 'There is no benchmark yet.'; exit 0; fi; \
-	for file in "$$@"; do echo "$$file"; .venv/bin/python "$$file" || exit 1; done
+	@for file in benchmarks/*.py; do \
+		[ "$$file" = benchmarks/machine.py ] || .venv/bin/python "$$file" || exit 1; \
+	done
 
 clean: ## Remove .venv, caches, build products and the demo
 	rm -rf .venv .setup.log .setup.lock build dist demo .coverage htmlcov *.egg-info

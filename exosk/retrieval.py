@@ -287,7 +287,8 @@ def _simulate_bins(simulator: Simulator, theta: np.ndarray, spectrum: Spectrum) 
 
 def _presence(posterior: Posterior, molecule: str) -> float:
     present = posterior[f"log_x_{molecule.lower()}"] > PRESENCE_THRESHOLD
-    return float(min(posterior.weights @ present, 1.0))  # a sum of weights may round above one
+    # A sum of weights may round to a little above one.
+    return round(float(posterior.weights @ present), 9)
 
 
 def _presence_before(abundance: Parameter) -> float:

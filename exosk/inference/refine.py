@@ -36,8 +36,8 @@ __all__ = ["gaussian_log_likelihood", "refine_posterior"]
 _PRIOR_SHARE = 0.2
 # Particles kept by each tempering step, as a share: lower is fewer, bolder steps.
 _EFFECTIVE_SHARE = 0.4
-# Moves go on until particles have gone, on average, this many standard deviations each way.
-_MAX_MOVES = 8
+# Metropolis steps at each temperature; twice as many at the last, whose particles are the result.
+_MOVES = 8
 _CUBE_EDGE = 1e-12
 
 
@@ -217,23 +217,35 @@ def _systematic(weights: np.ndarray, random: np.random.RandomState) -> np.ndarra
 def _move(
     target: _Target, beta: float, scale: float, random: np.random.RandomState
 ) -> tuple[float, float]:
-    """Move particles by random-walk Metropolis steps; return the tuned scale and the acceptance."""
+    """Move the particles by Metropolis steps; return the random walk's scale and its acceptance.
+
+    Steps alternate between a random walk, which always gets somewhere, and draws from a mixture
+    fitted to the particles, which forget where they started.
+    """
     n, d = target.z.shape
     root = np.linalg.cholesky(np.cov(target.z.T) + 1e-10 * np.eye(d)) * 2.38 / np.sqrt(d)
-    started = target.z.copy()
-    spread = target.z.std(axis=0)
+    mixture = GaussianMixture(4, reg_covar=1e-4, random_state=random).fit(target.z)
+    log_fit = mixture.score_samples(target.z)
     acceptance = 0.0
-    for _ in range(_MAX_MOVES):
-        proposed = target.z + scale * random.standard_normal((n, d)) @ root.T
+    for move in range(_MOVES if beta < 1 else 2 * _MOVES):
+        walks = move % 2 == 0
+        if walks:
+            proposed = target.z + scale * random.standard_normal((n, d)) @ root.T
+        else:
+            proposed = mixture.sample(n)[0]
+            random.shuffle(proposed)  # sample() returns them sorted by component
         log_q, log_p = target.densities(proposed)
+        log_fit_proposed = mixture.score_samples(proposed)
         gain = (1 - beta) * (log_q - target.log_q) + beta * (log_p - target.log_p)
+        if not walks:
+            gain += log_fit - log_fit_proposed
         accepted = np.log(random.uniform(size=n)) < gain
         target.z[accepted] = proposed[accepted]
         target.log_q[accepted] = log_q[accepted]
         target.log_p[accepted] = log_p[accepted]
-        acceptance = float(accepted.mean())
-        # Robbins-Monro towards the optimal acceptance of random walks in many dimensions.
-        scale *= float(np.exp(acceptance - 0.234))
-        if np.mean(np.abs(target.z - started) / spread) > 0.8:
-            break
+        log_fit[accepted] = log_fit_proposed[accepted]
+        if walks:
+            acceptance = float(accepted.mean())
+            # Robbins-Monro towards the optimal acceptance of random walks in many dimensions.
+            scale *= float(np.exp(acceptance - 0.234))
     return scale, acceptance

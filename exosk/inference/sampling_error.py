@@ -6,9 +6,12 @@ bin's true mean by the standard error
 
 .. math:: \sigma_\mathrm{bin} = s / \sqrt{n},
 
-with s the standard deviation of the monochromatic depths within the bin. The draw is the same for
-every spectrum of one atmosphere, so it acts as an error of the model, and an honest likelihood adds
-it in quadrature to that of the data. A variance estimated from three samples is itself uncertain by
+with s the standard deviation of the monochromatic depths around the smooth spectrum. Half the
+mean squared difference of neighbouring samples estimates :math:`s^2` (von Neumann 1941, Ann. Math.
+Stat. 12, 367): slopes and bands, which an average integrates rightly, hardly enter it, where in
+the plain variance they would make up most of a photometric bin's. The draw is the same for every
+spectrum of one atmosphere, so it acts as an error of the model, and an honest likelihood adds it
+in quadrature to that of the data. A variance estimated from three samples is itself uncertain by
 its own size, so variances are averaged over neighbouring bins.
 """
 
@@ -23,8 +26,8 @@ from exosk.spectra import SpectralGrid
 
 __all__ = ["sampling_error"]
 
-# Bins to either side whose variances are averaged: with three samples a bin, about twenty
-# degrees of freedom.
+# Bins to either side whose variances are averaged: with three samples a bin, some twenty
+# differences.
 _NEIGHBOURS = 3
 
 
@@ -48,15 +51,14 @@ def sampling_error(simulator: Simulator, theta: Any, grid: SpectralGrid) -> np.n
     simulator = simulator.restrict(grid)
     matrix = grid.averaging_matrix(simulator.wavelength)
     depth = np.asarray(simulator.simulate(theta), dtype=float)
-    mean = (matrix @ depth.T).T
-    # Var = E[x^2] - E[x]^2 loses the digits; depths relative to one level do not.
-    level = mean.mean(axis=1, keepdims=True)
-    variance = (matrix @ ((depth - level) ** 2).T).T - (mean - level) ** 2
+    # A row of the matrix has weights on a run of samples without gaps.
+    first, last = matrix.indices[matrix.indptr[:-1]], matrix.indices[matrix.indptr[1:] - 1]
+    square = np.cumsum(np.diff(depth, axis=1, prepend=depth[:, :1]) ** 2 / 2, axis=1)
+    within = square[:, last] - square[:, first]
+    variance = _pooled(within, grid) / _pooled((last - first).astype(float), grid)
     # Unequal weights (a bin's edge cuts a sample) count as so many equal ones.
     effective = 1 / np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
-    degrees = np.maximum(effective - 1, 0.5)
-    pooled = _pooled(np.maximum(variance, 0) * effective, grid) / _pooled(degrees, grid)
-    return np.sqrt(np.median(pooled / effective, axis=0))
+    return np.sqrt(np.median(variance / effective, axis=0))
 
 
 def _pooled(values: np.ndarray, grid: SpectralGrid) -> np.ndarray:

@@ -59,7 +59,7 @@ class LineAbsorbers(torch.nn.Module):
         super().__init__()
         first = tables[0]
         for table in tables[1:]:
-            for axis in ("wavelength", "temperature", "pressure"):
+            for axis in ("temperature", "pressure"):
                 if not np.array_equal(getattr(table, axis), getattr(first, axis)):
                     raise RangeError(
                         f"the {axis} grids of {first.name} and {table.name} differ; "

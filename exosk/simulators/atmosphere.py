@@ -17,35 +17,72 @@ the small difference of two large squares.
 
 from __future__ import annotations
 
+import re
+
 import torch
 from astropy import constants
 
+from exosk.exceptions import UnknownNameError
 from exosk.units import GRAVITATIONAL_CONSTANT
 
-__all__ = ["BOLTZMANN", "hydrostatic_radius", "inverse_scale", "mean_molecular_mass", "slant_paths"]
+__all__ = [
+    "BOLTZMANN",
+    "hydrostatic_radius",
+    "inverse_scale",
+    "mean_molecular_mass",
+    "molar_mass",
+    "slant_paths",
+]
 
 BOLTZMANN: float = constants.k_B.cgs.value
 ATOMIC_MASS: float = constants.u.cgs.value
 
-# Molar masses in unified atomic mass units (CIAAW 2021 standard atomic weights).
-MOLAR_MASS = {
-    "H2": 2.016,
+# Standard atomic weights (CIAAW 2021).
+ATOMIC_WEIGHT = {
+    "H": 1.008,
     "He": 4.0026,
-    "H2O": 18.015,
-    "CO2": 44.009,
-    "CO": 28.010,
-    "CH4": 16.043,
-    "O2": 31.998,
-    "O3": 47.997,
+    "C": 12.011,
+    "N": 14.007,
+    "O": 15.999,
+    "F": 18.998,
     "Na": 22.990,
+    "Mg": 24.305,
+    "Al": 26.982,
+    "Si": 28.085,
+    "P": 30.974,
+    "S": 32.06,
+    "Cl": 35.45,
     "K": 39.098,
-    "NH3": 17.031,
-    "HCN": 27.026,
-    "SO2": 64.06,
-    "H2S": 34.08,
-    "C2H2": 26.038,
-    "PH3": 33.998,
+    "Ca": 40.078,
+    "Ti": 47.867,
+    "V": 50.942,
+    "Cr": 51.996,
+    "Mn": 54.938,
+    "Fe": 55.845,
+    "Ni": 58.693,
 }
+
+
+def molar_mass(formula: str) -> float:
+    """Molar mass of a gas, in unified atomic mass units.
+
+    Parameters
+    ----------
+    formula : str
+        As in ``"C2H2"``.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is no formula of elements that occur in planetary atmospheres.
+    """
+    atoms = re.findall(r"([A-Z][a-z]?)(\d*)", formula)
+    if "".join(map("".join, atoms)) != formula or any(a not in ATOMIC_WEIGHT for a, _ in atoms):
+        raise UnknownNameError(
+            f"the molar mass of {formula!r} is not known; register the opacity under its chemical "
+            f"formula, of the elements {', '.join(ATOMIC_WEIGHT)}"
+        )
+    return sum(ATOMIC_WEIGHT[atom] * int(count or 1) for atom, count in atoms)
 
 
 def mean_molecular_mass(

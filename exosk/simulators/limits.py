@@ -8,11 +8,40 @@ import numpy as np
 import torch
 
 from exosk.exceptions import RangeError
+from exosk.opacities import CollisionTable, OpacityTable
 from exosk.simulators import atmosphere as hydro
 from exosk.simulators.quantities import abundance_name
 from exosk.units import JUPITER_MASS, JUPITER_RADIUS
 
-__all__ = ["check_atmospheres"]
+__all__ = ["check_atmospheres", "check_opacities"]
+
+
+def check_opacities(
+    absorbers: Sequence[OpacityTable | CollisionTable],
+    pairs: Sequence[OpacityTable | CollisionTable],
+) -> None:
+    """Check that tables are what the built-in model can add up.
+
+    Raises
+    ------
+    RangeError
+        If there is no absorber, one is a pair's, or wavelengths differ.
+    """
+    if not absorbers:
+        raise RangeError("the model needs at least one molecule")
+    first = absorbers[0]
+    for table in absorbers:
+        if isinstance(table, CollisionTable):
+            raise RangeError(
+                f"{table.name} is a pair of colliding gases, not a molecule; the absorption of "
+                f"H2-H2 and H2-He is always part of the built-in model, so leave it out"
+            )
+    for table in [*absorbers, *pairs]:
+        if not np.array_equal(table.wavelength, first.wavelength):
+            raise RangeError(
+                f"{first.name} has {first.wavelength.size} wavelengths and {table.name} "
+                f"{table.wavelength.size} others; resample one table onto the other's"
+            )
 
 
 def check_atmospheres(
@@ -73,7 +102,7 @@ def _check_bound(
     background_mass: float,
 ) -> None:
     """Refuse an atmosphere whose top would lie at infinity."""
-    masses = torch.tensor([hydro.MOLAR_MASS[m] for m in molecules], dtype=torch.float64)
+    masses = torch.tensor([hydro.molar_mass(m) for m in molecules], dtype=torch.float64)
     mass = hydro.mean_molecular_mass(torch.tensor(abundances), masses, background_mass)
     scale = hydro.inverse_scale(
         torch.tensor(value["temperature"]), mass, torch.tensor(value["planet_mass"] * JUPITER_MASS)
@@ -93,7 +122,8 @@ def _check_bound(
 def _refuse(value: Mapping[str, np.ndarray], name: str, low: float, high: float, what: str) -> None:
     """Raise when a column leaves [low, high], beyond rounding."""
     column = value[name]
-    slack = 1e-9 * max(abs(low), 1.0)
+    # Zero is no rounding error of a positive number.
+    slack = 1e-9 * max(abs(low), 1.0) if np.isfinite(high) else 0.0
     outside = np.flatnonzero((column < low - slack) | (column > high * (1 + 1e-9) + slack))
     if outside.size:
         k = outside[0]

@@ -37,7 +37,7 @@ from exosk.opacities import get_opacity, rayleigh_h2, rayleigh_he
 from exosk.parameters import ParameterSpace
 from exosk.simulators import atmosphere as hydro
 from exosk.simulators.absorbers import LineAbsorbers, PairAbsorbers, pressure_nodes
-from exosk.simulators.limits import check_atmospheres
+from exosk.simulators.limits import check_atmospheres, check_opacities
 from exosk.simulators.quantities import OPTIONAL, REQUIRED, abundance_name, default_space
 from exosk.simulators.workspace import Workspace, share_out
 from exosk.spectra import SpectralGrid
@@ -45,6 +45,7 @@ from exosk.units import JUPITER_MASS, JUPITER_RADIUS, SOLAR_RADIUS
 
 __all__ = ["TransmissionModel"]
 
+_DEFAULTS = {"star_radius": 1.0, "haze_slope": -4.0}
 _BAR = 1e6  # dyn cm^-2
 _LN10 = math.log(10.0)
 _LOG2_E = math.log2(math.e)
@@ -117,10 +118,10 @@ class TransmissionModel:
         device: str | None = None,
     ) -> None:
         nodes = pressure_nodes(pressure_range)
-        tables = [get_opacity(name).at_pressures(nodes) for name in molecules]
-        if not tables:
-            raise RangeError("the model needs at least one molecule")
+        tables = [get_opacity(name) for name in molecules]
         pairs = [get_opacity("H2-H2"), get_opacity("H2-He")]
+        check_opacities(tables, pairs)
+        tables = [table.at_pressures(nodes) for table in tables]
         self._molecules = tuple(table.name for table in tables)
         needed = _samples_for(grid, tables[0].wavelength)
         self._grid = grid
@@ -132,11 +133,13 @@ class TransmissionModel:
             "he_h2_ratio": float(he_h2_ratio),
         }
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.fixed = {"star_radius": 1.0, "haze_slope": -4.0, **(fixed or {})}
         if space is None:
             space = default_space(self._molecules, fixed={"star_radius", *(fixed or {})})
         self._space = space
+        defaults = {name: x for name, x in _DEFAULTS.items() if name not in space}
+        self.fixed = defaults | dict(fixed or {})
         self._check_parameters()
+        self._molar_masses = self._tensor([hydro.molar_mass(name) for name in self._molecules])
         self._opacity_provenance = {t.name: t.provenance for t in tables}
         self._opacity_provenance |= {p.name: p.provenance for p in pairs}
         self._set_up_layers()
@@ -152,6 +155,8 @@ class TransmissionModel:
         for name in [*self._space.names, *self.fixed]:
             if name not in known:
                 raise UnknownNameError.suggest("parameter of the built-in model", name, known)
+            if name in self._space and name in self.fixed:
+                raise RangeError(f"{name} is both free and fixed; choose one")
         for name in needed:
             if name not in self._space and name not in self.fixed:
                 raise RangeError(
@@ -307,9 +312,7 @@ class TransmissionModel:
         log_x = torch.stack([value[abundance_name(m)] for m in self._molecules], -1)
         x = torch.pow(10.0, log_x)
         background = 1 - x.sum(-1)
-        mass = hydro.mean_molecular_mass(
-            x, self._tensor([hydro.MOLAR_MASS[m] for m in self._molecules]), self._background_mass
-        )
+        mass = hydro.mean_molecular_mass(x, self._molar_masses, self._background_mass)
         scale = hydro.inverse_scale(value["temperature"], mass, value["planet_mass"] * JUPITER_MASS)
         bottom_radius = value["planet_radius"] * JUPITER_RADIUS
         radius = hydro.hydrostatic_radius(self._log_pressure_ratio, bottom_radius, scale)
@@ -378,7 +381,7 @@ class TransmissionModel:
 
     @property
     def _background_mass(self) -> float:
-        return sum(share * hydro.MOLAR_MASS[gas] for gas, share in self._background.items())
+        return sum(share * hydro.molar_mass(gas) for gas, share in self._background.items())
 
 
 def _samples_for(grid: SpectralGrid | None, wavelength: np.ndarray) -> np.ndarray:

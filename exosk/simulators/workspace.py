@@ -23,6 +23,10 @@ class Workspace(threading.local):
     def __init__(self) -> None:
         self._buffers: dict[str, torch.Tensor] = {}
 
+    def __reduce__(self) -> tuple[type[Workspace], tuple[()]]:
+        """Copy and pickle as an empty one: models are sent to other processes."""
+        return Workspace, ()
+
     def __call__(self, name: str, *shape: int, like: torch.Tensor) -> torch.Tensor | None:
         """Return a float32 buffer of that shape, or None when gradients are recorded.
 
