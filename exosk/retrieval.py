@@ -121,7 +121,8 @@ def retrieve(
 
     Training spectra are simulated in the observation's bins; a forest and a detector are
     trained on them with the observation's noise; the forest's posterior is refined with the
-    simulator's likelihood; and held-out spectra tell how well the forest does.
+    simulator's likelihood, in which all errors may be larger by a common unknown factor; and
+    held-out spectra tell how well the forest does.
 
     Parameters
     ----------
@@ -264,6 +265,7 @@ def _refine(
             simulator,
             spectrum,
             sampling_error(simulator, first_look.resample(100, random_state), spectrum.grid),
+            free_scale=True,
         ),
         n_particles=max(n_particles // 4, 100),
         random_state=random_state,
@@ -272,7 +274,7 @@ def _refine(
     error = sampling_error(simulator, rough.resample(100, random_state), spectrum.grid)
     refined = refine_posterior(
         rough,
-        gaussian_log_likelihood(simulator, spectrum, error),
+        gaussian_log_likelihood(simulator, spectrum, error, free_scale=True),
         n_particles=n_particles,
         random_state=random_state,
         progress=lambda share: progress(0.25 + 0.75 * share),

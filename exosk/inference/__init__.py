@@ -1,6 +1,7 @@
 """Making a retriever's posterior exact, with the simulator."""
 
-from exosk.inference.refine import gaussian_log_likelihood, refine_posterior
+from exosk.inference.likelihood import gaussian_log_likelihood
+from exosk.inference.refine import refine_posterior
 from exosk.inference.sampling_error import sampling_error
 
 __all__ = ["gaussian_log_likelihood", "refine_posterior", "sampling_error"]

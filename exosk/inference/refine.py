@@ -28,10 +28,8 @@ from sklearn.utils import check_random_state
 
 from exosk.exceptions import ExoskError
 from exosk.posterior import Posterior
-from exosk.simulators import Simulator
-from exosk.spectra import Spectrum
 
-__all__ = ["gaussian_log_likelihood", "refine_posterior"]
+__all__ = ["refine_posterior"]
 
 _PRIOR_SHARE = 0.2
 # Particles kept by each tempering step, as a share: lower is fewer, bolder steps.
@@ -39,40 +37,6 @@ _EFFECTIVE_SHARE = 0.4
 # Metropolis steps at each temperature; twice as many at the last, whose particles are the result.
 _MOVES = 8
 _CUBE_EDGE = 1e-12
-
-
-def gaussian_log_likelihood(
-    simulator: Simulator, spectrum: Spectrum, model_error: Any = 0.0
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Build the log likelihood of an observation with independent Gaussian errors.
-
-    Parameters
-    ----------
-    simulator : Simulator
-        The forward model.
-    spectrum : Spectrum
-        The observation; missing bins are left out.
-    model_error : float or array-like of shape (n_bins,), default=0
-        1-sigma error of the model, added in quadrature.
-
-    Returns
-    -------
-    callable
-        From (n, n_parameters) to (n,).
-    """
-    spectrum_observed = spectrum.observed
-    error = np.broadcast_to(np.asarray(model_error, dtype=float), (len(spectrum),))
-    whole = spectrum.without_missing()
-    variance = whole.sigma**2 + error[spectrum_observed] ** 2
-    constant = -0.5 * np.sum(np.log(2 * np.pi * variance))
-    simulator = simulator.restrict(whole.grid)
-    to_bins = whole.grid.averaging_matrix(simulator.wavelength)
-
-    def log_likelihood(theta: np.ndarray) -> np.ndarray:
-        residual = (to_bins @ simulator.simulate(theta).T).T - whole.depth
-        return constant - 0.5 * np.sum(residual**2 / variance, axis=1)
-
-    return log_likelihood
 
 
 def refine_posterior(

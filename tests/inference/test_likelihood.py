@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from exosk.exceptions import ExoskError
 from exosk.inference import gaussian_log_likelihood
+from exosk.inference.likelihood import _log_over_scale
 from exosk.parameters import Parameter, ParameterSpace, Uniform
 from exosk.spectra import SpectralGrid, Spectrum
 
@@ -66,3 +67,22 @@ def test_the_best_fit_is_the_most_likely():
 def test_an_error_of_the_wrong_length_is_refused():
     with pytest.raises((ExoskError, ValueError)):
         gaussian_log_likelihood(Line(), observed(), np.full(3, 1e-4))
+
+
+@pytest.mark.parametrize("n_bins", [5, 40, 400])
+@pytest.mark.parametrize("reduced", [1e-9, 0.3, 0.99, 1.01, 2.0, 1e4])
+def test_the_scale_of_the_errors_is_integrated_out(n_bins, reduced):
+    """Against numerical integration over s, in a form that neither under- nor overflows."""
+    half = 0.5 * reduced * n_bins
+
+    def log_integrand(log_s):
+        return -(n_bins + 1) * log_s - half * np.exp(-2 * log_s)
+
+    peak = max(0.5 * np.log(max(2 * half / (n_bins + 1), 1e-300)), 0.0)
+    top = log_integrand(peak)
+    value, _ = integrate.quad(
+        lambda x: np.exp(log_integrand(x) - top), 0, peak + 40, points=[peak], limit=500,
+        epsabs=0, epsrel=1e-9,
+    )  # fmt: skip
+    expected = top + np.log(value)
+    assert _log_over_scale(np.array([half]), n_bins)[0] == pytest.approx(expected, abs=1e-6)
