@@ -138,6 +138,8 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path: Path):
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts background jobs with SIGINT ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     folder = tmp_path / "retrieval-wasp-12b"
     deadline = time.monotonic() + 60
