@@ -140,6 +140,26 @@ class Spectrum:
             sigma=self.sigma[self.observed],
         )
 
+    def between(self, low: Any, high: Any) -> Spectrum:
+        """Return the spectrum of the bins that lie wholly between two wavelengths, in um.
+
+        Raises
+        ------
+        GridError
+            If no bin does.
+        """
+        low, high = (canonical(x, "wavelength").item() for x in (low, high))
+        inside = (self.grid.lower >= low) & (self.grid.upper <= high)
+        if not inside.any():
+            first, last = self.grid.range
+            raise GridError(
+                f"no bin lies between {low:g} and {high:g} um; the spectrum covers "
+                f"{first:.4g}-{last:.4g} um"
+            )
+        return self.replace(
+            grid=self.grid[inside], depth=self.depth[inside], sigma=self.sigma[inside]
+        )
+
     def replace(self, **changes: Any) -> Spectrum:
         """Return a copy with some attributes replaced."""
         names = ("grid", "depth", "sigma", "name", "instrument", "reference", "meta")

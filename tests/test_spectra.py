@@ -114,3 +114,12 @@ def test_lengths_must_match_the_grid():
     grid = SpectralGrid.from_centers(WAVELENGTH)
     with pytest.raises(GridError, match="4 bins but errors of shape"):
         Spectrum(grid, DEPTH, SIGMA[:2])
+
+
+def test_between_keeps_the_bins_that_lie_wholly_inside():
+    wavelength = [1.0, 1.1, 1.2, 1.3]
+    spectrum = Spectrum.from_arrays(wavelength, [0.01] * 4, [1e-4] * 4, half_width=0.05)
+    assert spectrum.between(1.04, 1.26).wavelength == pytest.approx([1.1, 1.2])
+    assert spectrum.between(1000 * u.nm, 1200 * u.nm).wavelength == pytest.approx([1.1])
+    with pytest.raises(GridError, match="no bin lies between 2 and 3 um"):
+        spectrum.between(2, 3)

@@ -24,6 +24,7 @@ __all__ = [
     "Molecules",
     "PlanetMass",
     "PriorFile",
+    "Range",
     "Seed",
     "StarRadius",
     "System",
@@ -91,6 +92,15 @@ WavelengthUnit = Annotated[
 Width = Annotated[
     str | None,
     typer.Option(help="Whether bin widths are half or full ones.", rich_help_panel=_FILE),
+]
+Range = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--range",
+        help="Use only the bins between these wavelengths, in um.",
+        metavar="LOW HIGH",
+        rich_help_panel=_FILE,
+    ),
 ]
 Columns = Annotated[
     list[str] | None,

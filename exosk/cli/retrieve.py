@@ -49,6 +49,7 @@ def retrieve(
     wavelength_unit: options.WavelengthUnit = None,
     width: options.Width = None,
     column: options.Columns = None,
+    wavelength_range: options.Range = None,
 ) -> None:
     """Retrieve the atmosphere behind a transmission spectrum.
 
@@ -77,6 +78,8 @@ def retrieve(
     }
     spectrum = load_spectrum(target, **{k: v for k, v in reading.items() if v is not None})
     spectrum = spectrum.replace(meta={**spectrum.meta, **system.meta})
+    if wavelength_range is not None:
+        spectrum = spectrum.between(*wavelength_range)
     folder = _folder(out, target)
 
     from exosk.simulators import get_simulator
@@ -171,7 +174,8 @@ def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> 
         else ""
     )
     console.print(
-        f"Best fit: reduced chi-squared {result.reduced_chi2:.2f}{with_model}.\n"
+        f"Best fit: reduced chi-squared {result.reduced_chi2:.2f}{with_model} "
+        f"({len(spectrum)} bins, {len(result.posterior.space)} parameters).\n"
         f"{seconds:.0f} s. The report: {files['report']}",
         highlight=False,
         soft_wrap=True,

@@ -392,6 +392,7 @@ def _samples_for(grid: SpectralGrid | None, wavelength: np.ndarray) -> np.ndarra
     if low < wavelength[0] or high > wavelength[-1]:
         raise RangeError(
             f"the bins span {low:.4g}-{high:.4g} um but the opacities only "
-            f"{wavelength[0]:.4g}-{wavelength[-1]:.4g} um; leave out the bins beyond"
+            f"{wavelength[0]:.4g}-{wavelength[-1]:.4g} um; leave out the bins beyond "
+            f"(Spectrum.between, or --range on the command line)"
         )
     return grid.samples_needed(wavelength)

@@ -86,6 +86,12 @@ def test_a_file_of_ones_own(run, wfc3_file):
     assert list(json.loads(done.stdout)["molecules"]) == ["H2O", "CH4"]
 
 
+def test_a_range_leaves_bins_out(run, far_infrared):
+    done = run("retrieve", "wasp-12b", *QUICK, "--range", "1.1", "1.7", "--molecules", "H2O")
+    assert done.returncode == 0, done.stderr
+    assert "8 bins, 1.11-1.67 um" in done.stdout
+
+
 def test_refining_makes_the_posterior_sharper_than_the_prior(run):
     done = run("retrieve", "wasp-12b", "--n-spectra", "300", "--json", "--molecules", "H2O")
     assert done.returncode == 0, done.stderr
@@ -104,7 +110,8 @@ def test_refining_makes_the_posterior_sharper_than_the_prior(run):
         (["mine.csv", *SYSTEM], ["percent", "--depth-unit"]),
         (["mine.csv", "--depth-unit", "percent"], ["star radius", "--star-radius"]),
         (["wasp-12b", "--molecules", "H20"], ["H20", "H2O"]),
-        (["far.ecsv", *SYSTEM], ["27-33 um", "0.2998-30 um"]),
+        (["far.ecsv", *SYSTEM], ["27-33 um", "0.2998-30 um", "--range"]),
+        (["far.ecsv", *SYSTEM, "--range", "1", "2"], ["no bin", "27-33 um"]),
         (["wasp-12b", "--priors", "absent.toml"], ["absent.toml"]),
         (["wasp-12b", "--priors", "hot.toml"], ["temperature", "3000"]),
         (["wasp-12b", "--priors", "odd.toml"], ["temprature", "temperature"]),
