@@ -9,9 +9,8 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils import check_random_state
 
 from exosk.augmentation import NoiseInjector
 from exosk.datasets import PRESENCE_THRESHOLD, Dataset, simulate_dataset
@@ -23,6 +22,8 @@ from exosk.parameters import Parameter
 from exosk.posterior import Posterior
 from exosk.preprocessing import SpectrumScaler
 from exosk.simulators import Simulator
+from exosk.simulators.binned import simulate_in_bins
+from exosk.simulators.quantities import abundance_name
 from exosk.spectra import Spectrum
 
 __all__ = ["Retrieval", "retrieve"]
@@ -186,7 +187,7 @@ def retrieve(
     tell("training", 1.0)
     clock.lap("training")
 
-    noisy = test.X + check_random_state(random_state).standard_normal(test.X.shape) * spectrum.sigma
+    noisy = NoiseInjector(spectrum.sigma, random_state).fit_transform(test.X)
     scores = _score_retriever(retriever, noisy, test)
     auc = _score_detector(detector, noisy, test) if data.molecules else {}
     clock.lap("testing")
@@ -203,7 +204,7 @@ def retrieve(
             lambda share: tell("refining with the simulator", share),
         )
         clock.lap("refinement")
-    depth = _simulate_bins(simulator, posterior.resample(_N_DRAWS, random_state), spectrum)
+    depth = simulate_in_bins(simulator, spectrum.grid)(posterior.resample(_N_DRAWS, random_state))
     chi2 = ((depth - spectrum.depth) ** 2 / (spectrum.sigma**2 + error**2)).sum(axis=1)
     best = depth[np.argmin(chi2)]
     freedom = max(len(spectrum) - len(simulator.space), 1)
@@ -216,7 +217,7 @@ def retrieve(
         molecules={m: _presence(posterior, m) for m in data.molecules},
         detector={m: float(p) for m, p in zip(data.molecules, detected, strict=True)},
         prior_presence={
-            m: _presence_before(simulator.space[f"log_x_{m.lower()}"]) for m in data.molecules
+            m: _presence_before(simulator.space[abundance_name(m)]) for m in data.molecules
         },
         threshold=PRESENCE_THRESHOLD,
         model_depth=depth,
@@ -282,13 +283,8 @@ def _refine(
     return refined, error
 
 
-def _simulate_bins(simulator: Simulator, theta: np.ndarray, spectrum: Spectrum) -> np.ndarray:
-    to_bins = spectrum.grid.averaging_matrix(simulator.wavelength)
-    return np.asarray((to_bins @ simulator.simulate(theta).T).T)
-
-
 def _presence(posterior: Posterior, molecule: str) -> float:
-    present = posterior[f"log_x_{molecule.lower()}"] > PRESENCE_THRESHOLD
+    present = posterior[abundance_name(molecule)] > PRESENCE_THRESHOLD
     # A sum of weights may round to a little above one.
     return round(float(posterior.weights @ present), 9)
 
@@ -303,7 +299,7 @@ def _score_retriever(model: Pipeline, X: np.ndarray, test: Dataset) -> list[dict
     posteriors = model[-1].posterior(features)
     mean = np.stack([posterior.mean for posterior in posteriors])
     truth = np.asarray(test.Y)
-    r2 = 1 - ((mean - truth) ** 2).sum(axis=0) / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    r2 = r2_score(truth, mean, multioutput="raw_values")
     coverage = interval_coverage(posteriors, truth, _LEVEL)
     return [
         {"name": name, "r2": float(a), "coverage": float(b)}

@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from exosk.exceptions import GridError, RangeError
 from exosk.parameters import ParameterArray, ParameterSpace
+from exosk.simulators.quantities import abundance_name
 from exosk.spectra import SpectralGrid
 from exosk.storage import create_hdf5, open_hdf5
 
@@ -103,7 +104,7 @@ class Dataset:
         ndarray of shape (n, n_molecules)
             0 or 1, in the order of :attr:`molecules`.
         """
-        columns = [self.space.index(f"log_x_{m.lower()}") for m in self.molecules]
+        columns = [self.space.index(abundance_name(m)) for m in self.molecules]
         return (self.Y[:, columns] > threshold).astype(int)
 
     def split(

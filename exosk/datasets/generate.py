@@ -9,6 +9,8 @@ import numpy as np
 
 from exosk.datasets.dataset import Dataset
 from exosk.exceptions import RangeError
+from exosk.simulators.binned import simulate_in_bins
+from exosk.simulators.quantities import abundance_name
 from exosk.spectra import SpectralGrid, Spectrum
 
 if TYPE_CHECKING:
@@ -57,18 +59,17 @@ def simulate_dataset(
     if int(n) != n or n < 1:
         raise RangeError(f"the number of spectra must be a positive whole number, got {n}")
     grid = like if isinstance(like, SpectralGrid) else like.grid
-    simulator = simulator.restrict(grid)
-    to_bins = grid.averaging_matrix(simulator.wavelength)
+    binned = simulate_in_bins(simulator, grid)
     theta = simulator.space.sample(int(n), random_state)
     depth = np.empty((len(theta), grid.n_bins), dtype=np.float32)
     for start in range(0, len(theta), _BATCH):
         rows = slice(start, start + _BATCH)
-        depth[rows] = (to_bins @ simulator.simulate(theta[rows]).T).T
+        depth[rows] = binned(theta[rows])
         if progress is not None:
             progress(len(theta[rows]))
     seed = int(random_state) if isinstance(random_state, int | np.integer) else None
     provenance = {**simulator.provenance, "n_spectra": int(n), "seed": seed}
     # A gas whose abundance is fixed is no question that the data set can answer.
     space = simulator.space
-    molecules = tuple(m for m in simulator.molecules if f"log_x_{m.lower()}" in space)
+    molecules = tuple(m for m in simulator.molecules if abundance_name(m) in space)
     return Dataset(depth, theta, grid, space, molecules, provenance=provenance)

@@ -25,6 +25,7 @@ import numpy as np
 from scipy import special
 
 from exosk.simulators import Simulator
+from exosk.simulators.binned import simulate_in_bins
 from exosk.spectra import Spectrum
 
 __all__ = ["gaussian_log_likelihood"]
@@ -60,11 +61,10 @@ def gaussian_log_likelihood(
     whole = spectrum.without_missing()
     variance = whole.sigma**2 + error[observed] ** 2
     constant = -0.5 * np.sum(np.log(2 * np.pi * variance))
-    simulator = simulator.restrict(whole.grid)
-    to_bins = whole.grid.averaging_matrix(simulator.wavelength)
+    binned = simulate_in_bins(simulator, whole.grid)
 
     def log_likelihood(theta: np.ndarray) -> np.ndarray:
-        residual = (to_bins @ simulator.simulate(theta).T).T - whole.depth
+        residual = binned(theta) - whole.depth
         half = 0.5 * np.sum(residual**2 / variance, axis=1)
         if not free_scale:
             return np.asarray(constant - half)

@@ -15,6 +15,7 @@ import numpy as np
 from exosk.parameters import Parameter
 from exosk.posterior import Posterior
 from exosk.retrieval import Retrieval
+from exosk.simulators.quantities import abundance_name
 
 __all__ = [
     "DETECTED",
@@ -137,7 +138,7 @@ def judge_molecules(retrieval: Retrieval) -> list[MoleculeJudgement]:
             prior_probability=retrieval.prior_presence.get(name, float("nan")),
             detector_probability=retrieval.detector.get(name, float("nan")),
             auc=retrieval.detector_auc.get(name, float("nan")),
-            abundance=by_name[f"log_x_{name.lower()}"],
+            abundance=by_name[abundance_name(name)],
         )
         for name, probability in retrieval.molecules.items()
     ]

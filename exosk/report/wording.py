@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from exosk.parameters import Parameter, Prior
+from exosk.simulators.quantities import abundance_name
 
 __all__ = [
     "decimals",
@@ -48,7 +49,7 @@ def formula(molecule: str) -> str:
 def parameter_title(name: str, molecules: Sequence[str] = ()) -> str:
     """Return a parameter's name in words; abundances by their molecule."""
     for molecule in molecules:
-        if name == f"log_x_{molecule.lower()}":
+        if name == abundance_name(molecule):
             return f"{formula(molecule)} abundance"
     return _TITLES.get(name, name.replace("_", " "))
 

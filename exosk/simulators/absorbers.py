@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from exosk.exceptions import RangeError
+from exosk.opacities import interpolation
 from exosk.simulators.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -123,11 +124,7 @@ class LineAbsorbers(torch.nn.Module):
             for name, index in (("below", low), ("above", low + 1))
         )
         log_sigma = torch.lerp(below, above, fraction, out=self._work("log", *shape, like=table))
-        return (
-            (log_sigma + offset if torch.is_grad_enabled() else log_sigma.add_(offset))
-            .clamp_(min=_LOG_TINY)
-            .exp2_()
-        )
+        return log_sigma.add_(offset).clamp_(min=_LOG_TINY).exp2_()
 
 
 class PairAbsorbers(torch.nn.Module):
@@ -221,11 +218,9 @@ def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> np.ndarray:
             f"the atmosphere spans {pressure.min():.3g}-{pressure.max():.3g} bar but the opacity "
             f"tables {nodes[0]:.3g}-{nodes[-1]:.3g} bar; choose pressure_range within"
         )
-    x, grid = np.log(pressure), np.log(nodes)
-    low = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, len(grid) - 2)
-    fraction = (x - grid[low]) / (grid[low + 1] - grid[low])
-    weights = np.zeros((len(x), len(grid)))
-    rows = np.arange(len(x))
+    low, fraction = interpolation.bracket(np.log(nodes), np.log(pressure))
+    weights = np.zeros((len(pressure), len(nodes)))
+    rows = np.arange(len(pressure))
     weights[rows, low] = 1 - fraction
     weights[rows, low + 1] += fraction
     return weights

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exosk.exceptions import UnknownNameError
 from exosk.parameters import Parameter, ParameterSpace, Prior, Uniform
 
 __all__ = ["abundance_name", "default_space", "make_parameter"]
@@ -49,8 +50,6 @@ def make_parameter(name: str, molecules: Iterable[str], prior: Prior | None = No
         digits = "".join(f"$_{c}$" if c.isdigit() else c for c in molecule)
         known[key] = Parameter(key, _ABUNDANCE_PRIOR, "log VMR", rf"$\log$ {digits}")
     if name not in known:
-        from exosk.exceptions import UnknownNameError
-
         raise UnknownNameError.suggest("parameter of the built-in model", name, known)
     found = known[name]
     return found if prior is None else Parameter(name, prior, found.unit, found.label)
