@@ -1,9 +1,9 @@
 """Opacities as tensors, ready to be mixed for a batch of atmospheres.
 
-For a well-mixed, isothermal atmosphere the cross section of the mixture depends on height
-only through pressure, in which it is interpolated linearly. So it is enough to know the
-mixture at the table's own pressures: the slant columns are projected onto those (see
-:mod:`exosk.simulators.transmission`), and a batch costs one small matrix product.
+The cross section of the mixture is interpolated linearly in log pressure. So it is enough to know
+the mixture at some nodes of pressure, each at its own temperature and composition:
+the slant columns are projected onto those (see :mod:`exosk.simulators.transmission`), and a batch
+costs one small matrix product.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class LineAbsorbers(torch.nn.Module):
     Parameters
     ----------
     tables : sequence of OpacityTable
-        With the same wavelengths, temperatures and pressures.
+        With the same wavelengths and pressures.
     pressure : ndarray of shape (n_layers,)
         Where the mixture will be needed, in bar.
     samples : ndarray of bool, shape (n_table_wavelengths,)
@@ -46,32 +46,32 @@ class LineAbsorbers(torch.nn.Module):
 
     Attributes
     ----------
-    weights : tensor of shape (n_layers, n_pressures), float64
-        What the layers take from each of the table's pressures that they need.
+    weights, slopes : tensor of shape (n_layers, n_pressures), float64
+        What the layers take from each of the table's pressures that they need, and how that
+        changes with ln P.
+    pressure : tensor of shape (n_pressures,), float64
+        Those pressures, in bar.
     temperature_range : tuple of float
         In K.
     """
 
     weights: torch.Tensor
+    slopes: torch.Tensor
+    pressure: torch.Tensor
 
     def __init__(
         self, tables: Sequence[OpacityTable], pressure: np.ndarray, samples: np.ndarray
     ) -> None:
         super().__init__()
-        first = tables[0]
-        for table in tables[1:]:
-            for axis in ("temperature", "pressure"):
-                if not np.array_equal(getattr(table, axis), getattr(first, axis)):
-                    raise RangeError(
-                        f"the {axis} grids of {first.name} and {table.name} differ; "
-                        f"resample one onto the other's"
-                    )
-        self.temperature_range = (float(first.temperature[0]), float(first.temperature[-1]))
-        weights = pressure_weights(first.pressure, pressure)
+        low = max(table.temperature[0] for table in tables)
+        high = min(table.temperature[-1] for table in tables)
+        self.temperature_range = (float(low), float(high))
+        weights, slopes = pressure_weights(tables[0].pressure, pressure)
         used = np.flatnonzero(weights.any(axis=0))
         kept = slice(used[0], used[-1] + 1)
         self.register_buffer("weights", torch.from_numpy(weights[:, kept]))
-        self.register_buffer("inverse_temperature", torch.as_tensor(1 / first.temperature))
+        self.register_buffer("slopes", torch.from_numpy(slopes[:, kept]))
+        self.register_buffer("pressure", torch.from_numpy(tables[0].pressure[kept].astype(float)))
         # Temperature leads, so that the two tables that bracket a temperature are two
         # contiguous blocks.
         for k, table in enumerate(tables):
@@ -81,17 +81,20 @@ class LineAbsorbers(torch.nn.Module):
             self.register_buffer(
                 f"log_sigma_{k}", torch.from_numpy(np.ascontiguousarray(log_sigma))
             )
+            self.register_buffer(
+                f"inverse_temperature_{k}", torch.as_tensor(1 / table.temperature.astype(float))
+            )
         self.n_species = len(tables)
         self._work = Workspace()
 
     def forward(self, temperature: torch.Tensor, log_abundance: torch.Tensor) -> torch.Tensor:
-        """Mix the species at the table's pressures.
+        """Mix the species at the nodes of pressure.
 
         Parameters
         ----------
-        temperature : tensor of shape (n,)
+        temperature : tensor of shape (n, n_pressures) or (n, 1)
             In K, within the tables' range.
-        log_abundance : tensor of shape (n, n_species)
+        log_abundance : tensor of shape (n, n_pressures, n_species) or (n, 1, n_species)
             log10 of the volume mixing ratios.
 
         Returns
@@ -99,12 +102,10 @@ class LineAbsorbers(torch.nn.Module):
         tensor of shape (n, n_pressures, n_wavelengths)
             Cross section per particle of the mixture, in cm^2.
         """
-        low, fraction = bracket(self.inverse_temperature, 1 / temperature)
-        fraction = fraction.to(torch.float32)[:, None, None]
         offset = (log_abundance * _LOG2_10).to(torch.float32)
         mixed: torch.Tensor | None = None
         for k in range(self.n_species):
-            sigma = self._one(k, low, fraction, offset[:, k, None, None])
+            sigma = self._one(k, temperature, offset[:, :, k, None])
             if mixed is None:
                 mixed = sigma.clone()
             else:
@@ -113,16 +114,25 @@ class LineAbsorbers(torch.nn.Module):
             raise RangeError("at least one species is needed to mix")
         return mixed
 
-    def _one(
-        self, k: int, low: torch.Tensor, fraction: torch.Tensor, offset: torch.Tensor
-    ) -> torch.Tensor:
+    def _one(self, k: int, temperature: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
         """Cross section of one species times its abundance; valid until the next call."""
         table = getattr(self, f"log_sigma_{k}")
+        low, fraction = bracket(getattr(self, f"inverse_temperature_{k}"), 1 / temperature)
+        n_pressures = table.shape[1]
         shape = (len(low), *table.shape[1:])
+        if low.shape[1] == 1:
+            rows, blocks = low[:, 0], table
+        else:
+            rows = (low * n_pressures + torch.arange(n_pressures, device=low.device)).flatten()
+            blocks = table.flatten(0, 1)
+        step = len(blocks) // len(table)
         below, above = (
-            torch.index_select(table, 0, index, out=self._work(name, *shape, like=table))
-            for name, index in (("below", low), ("above", low + 1))
+            torch.index_select(
+                blocks, 0, index, out=self._work(name, len(index), *blocks.shape[1:], like=table)
+            ).view(shape)
+            for name, index in (("below", rows), ("above", rows + step))
         )
+        fraction = fraction.to(torch.float32)[:, :, None]
         log_sigma = torch.lerp(below, above, fraction, out=self._work("log", *shape, like=table))
         return log_sigma.add_(offset).clamp_(min=_LOG_TINY).exp2_()
 
@@ -155,24 +165,23 @@ class PairAbsorbers(torch.nn.Module):
 
         Parameters
         ----------
-        temperature : tensor of shape (n,)
+        temperature : tensor of shape (n, n_pressures) or (n, 1)
             In K.
-        abundance : tensor of shape (n, n_pairs)
+        abundance : tensor of shape (n, n_pressures, n_pairs) or (n, 1, n_pairs)
             Product of the volume mixing ratios of the two partners.
 
         Returns
         -------
-        tensor of shape (n, n_wavelengths)
+        tensor of shape (n, n_pressures or 1, n_wavelengths)
             Absorption coefficient at one amagat, in 1/cm.
         """
         total: torch.Tensor | None = None
         for k in range(self.n_pairs):
             low, fraction = bracket(getattr(self, f"inverse_temperature_{k}"), 1 / temperature)
             table = getattr(self, f"log_alpha_{k}")
-            alpha = torch.lerp(
-                table[low], table[low + 1], fraction.to(torch.float32)[:, None]
-            ).exp2()
-            alpha = alpha * abundance[:, k, None].to(torch.float32)
+            weight = fraction.to(torch.float32)[:, :, None]
+            alpha = torch.lerp(table[low], table[low + 1], weight).exp2()
+            alpha = alpha * abundance[:, :, k, None].to(torch.float32)
             total = alpha if total is None else total + alpha
         if total is None:
             raise RangeError("at least one pair is needed to mix")
@@ -186,20 +195,21 @@ def bracket(nodes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, to
     return low, fraction
 
 
-def pressure_nodes(pressure_range: tuple[float, float]) -> np.ndarray:
+def pressure_nodes(pressure_range: tuple[float, float], per_decade: int = 2) -> np.ndarray:
     """Pressures between which cross sections are interpolated linearly, in bar.
 
-    Twice a decade: between a table's own decades, a cross section proportional to pressure would
-    come out up to 74 % too large half-way, and depths up to 85 ppm; with half decades up to 20.
+    Two a decade where temperature and composition are constant: between a table's own decades, a
+    cross section proportional to pressure would come out up to 74 % too large half-way, and
+    depths up to 85 ppm; with half decades up to 20. Profiles need more.
     """
     top, bottom = pressure_range
     if not 0 < top < bottom:
         raise RangeError(f"need 0 < top < bottom pressure, got {top:g} to {bottom:g} bar")
-    return np.geomspace(top, bottom, math.ceil(2 * math.log10(bottom / top)) + 1)
+    return np.geomspace(top, bottom, math.ceil(per_decade * math.log10(bottom / top)) + 1)
 
 
-def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> np.ndarray:
-    """Weights of linear interpolation in log pressure.
+def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of linear interpolation in log pressure, and their slopes.
 
     Parameters
     ----------
@@ -210,8 +220,8 @@ def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_layers, n_nodes)
-        Rows sum to one.
+    weights, slopes : ndarray of shape (n_layers, n_nodes)
+        Rows of weights sum to one; slopes are their derivatives to ln P.
     """
     if pressure.min() < nodes[0] * (1 - 1e-9) or pressure.max() > nodes[-1] * (1 + 1e-9):
         raise RangeError(
@@ -219,8 +229,10 @@ def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> np.ndarray:
             f"tables {nodes[0]:.3g}-{nodes[-1]:.3g} bar; choose pressure_range within"
         )
     low, fraction = interpolation.bracket(np.log(nodes), np.log(pressure))
-    weights = np.zeros((len(pressure), len(nodes)))
+    weights, slopes = (np.zeros((len(pressure), len(nodes))) for _ in range(2))
     rows = np.arange(len(pressure))
     weights[rows, low] = 1 - fraction
     weights[rows, low + 1] += fraction
-    return weights
+    slopes[rows, low + 1] = 1 / np.diff(np.log(nodes))[low]
+    slopes[rows, low] = -slopes[rows, low + 1]
+    return weights, slopes

@@ -1,4 +1,4 @@
-r"""Hydrostatic structure and slant paths of a spherical, isothermal, well-mixed atmosphere.
+r"""Hydrostatic structure and slant paths of a spherical atmosphere.
 
 With gravity falling off as :math:`g = GM/r^2`, hydrostatic equilibrium of an ideal gas,
 
@@ -6,10 +6,10 @@ With gravity falling off as :math:`g = GM/r^2`, hydrostatic equilibrium of an id
 
 has the closed form
 
-.. math:: \frac{1}{r} = \frac{1}{r_0} + \frac{k T}{\mu m_u G M} \ln\frac{P}{P_0},
+.. math:: \frac{1}{r} = \frac{1}{r_0} + \int_{P_0}^{P} \frac{k T}{\mu m_u G M}\, d\ln P,
 
-so radii need no integration and carry no discretisation error. The atmosphere is unbound above
-the pressure where the right-hand side reaches zero.
+which is exact layer by layer where temperature and composition are constant within
+one. The atmosphere is unbound above the pressure where the right-hand side reaches zero.
 
 All functions are batched over a leading axis, differentiable, and work in float64: a chord is
 the small difference of two large squares.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import torch
 from astropy import constants
 
@@ -27,10 +28,13 @@ from exosk.units import GRAVITATIONAL_CONSTANT
 
 __all__ = [
     "BOLTZMANN",
-    "hydrostatic_radius",
     "inverse_scale",
+    "layer_of",
     "mean_molecular_mass",
     "molar_mass",
+    "path_moments",
+    "potential",
+    "potential_at",
     "slant_paths",
 ]
 
@@ -92,7 +96,7 @@ def mean_molecular_mass(
 
     Parameters
     ----------
-    abundances : tensor of shape (n, n_species)
+    abundances : tensor of shape (..., n_species)
         Volume mixing ratios of the trace gases; the background fills the rest.
     molar_masses : tensor of shape (n_species,)
         Their masses, in unified atomic mass units.
@@ -101,7 +105,7 @@ def mean_molecular_mass(
 
     Returns
     -------
-    tensor of shape (n,)
+    tensor of shape (...)
     """
     filled = 1 - abundances.sum(-1)
     return ATOMIC_MASS * (abundances @ molar_masses + filled * background_mass)
@@ -117,26 +121,47 @@ def inverse_scale(
     return BOLTZMANN * temperature / (molecular_mass * GRAVITATIONAL_CONSTANT * planet_mass)
 
 
-def hydrostatic_radius(
-    log_pressure_ratio: torch.Tensor, reference_radius: torch.Tensor, scale: torch.Tensor
-) -> torch.Tensor:
-    """Radius at given pressures, in cm.
+def potential(scale: torch.Tensor, log_levels: torch.Tensor, reference: float) -> torch.Tensor:
+    r"""Return :math:`\int kT/(\mu G M)\, d\ln P` from the reference to each level, in 1/cm.
 
     Parameters
     ----------
-    log_pressure_ratio : tensor of shape (n_levels,) or (n, n_levels)
-        ln(P / P_reference).
-    reference_radius : tensor of shape (n,)
-        Radius at the reference pressure, in cm.
-    scale : tensor of shape (n,)
-        From :func:`inverse_scale`.
+    scale : tensor of shape (n, n_layers) or (n, 1)
+        From :func:`inverse_scale`, constant within a layer.
+    log_levels : tensor of shape (n_layers + 1,)
+        ln P of the layers' boundaries, bottom first.
+    reference : float
+        ln P where it is zero; beyond the boundaries the nearest layer is continued.
 
     Returns
     -------
-    tensor of shape (n, n_levels)
-        Infinite or negative where the atmosphere is unbound; callers check.
+    tensor of shape (n, n_layers + 1)
+        1/r at the levels less 1/r at the reference.
     """
-    return 1 / (1 / reference_radius[:, None] + scale[:, None] * log_pressure_ratio)
+    if scale.shape[1] == 1:
+        return scale * (log_levels - reference)
+    steps = scale * (log_levels[1:] - log_levels[:-1])
+    total = torch.cat([torch.zeros_like(steps[:, :1]), steps.cumsum(-1)], -1)
+    k = layer_of(torch.tensor([reference], dtype=log_levels.dtype), log_levels.cpu())[0]
+    return total - total[:, k, None] - scale[:, k, None] * (reference - log_levels[k])
+
+
+def layer_of(log_pressure: torch.Tensor, log_levels: torch.Tensor) -> torch.Tensor:
+    """Return the layer that holds each pressure; the nearest one for a pressure outside."""
+    found = torch.searchsorted(-log_levels, -log_pressure.detach(), right=True) - 1
+    return found.clamp(0, len(log_levels) - 2)
+
+
+def potential_at(
+    log_pressure: torch.Tensor,
+    levels: torch.Tensor,
+    scale: torch.Tensor,
+    log_levels: torch.Tensor,
+) -> torch.Tensor:
+    """Return :func:`potential` (`levels`) at one pressure of each atmosphere, shape (n,)."""
+    k = layer_of(log_pressure, log_levels)
+    within = scale.expand(-1, len(log_levels) - 1).gather(1, k[:, None])[:, 0]
+    return levels.gather(1, k[:, None])[:, 0] + within * (log_pressure - log_levels[k])
 
 
 def slant_paths(radius: torch.Tensor) -> torch.Tensor:
@@ -165,3 +190,35 @@ def slant_paths(radius: torch.Tensor) -> torch.Tensor:
     square = (radius[:, None, :] - middle[:, :, None]) * (radius[:, None, :] + middle[:, :, None])
     half = square.clamp(min=1e-8).sqrt()
     return 2 * (half[:, :, 1:] - half[:, :, :-1])
+
+
+def path_moments(n_layers: int, step: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""Mean of ln P along each slant path within a shell, and its variance.
+
+    Where a ray crosses shell j, pressure falls as :math:`e^{-y}` with y counted from the middle
+    of the shell in scale heights. In a shallow atmosphere :math:`y + (j - i)\,h \propto s^2`
+    along the ray i, so that the moments depend on j - i alone: with a and b the half-chords
+    in units of :math:`\sqrt{H r}`, the mean of s^2 is (a^2 + ab + b^2)/3. The ray starts in the
+    middle of its own shell and sees the upper half of it, a mean pressure h/6 below the middle's.
+
+    Parameters
+    ----------
+    n_layers : int
+        Number of shells.
+    step : float
+        ln P across one of them.
+
+    Returns
+    -------
+    mean, variance : ndarray of shape (n_layers, n_layers)
+        Of y; first the ray, then the shell; zero below the diagonal.
+    """
+    order = np.arange(n_layers, dtype=float)
+    low, high = np.sqrt(np.maximum(2 * order - 1, 0)), np.sqrt(2 * order + 1)
+    second = (low**2 + low * high + high**2) / 3
+    fourth = sum(low**k * high ** (4 - k) for k in range(5)) / 5
+    mean = (second - 2 * order) * step / 2
+    variance = (fourth - second**2) * (step / 2) ** 2
+    place = np.arange(n_layers) - np.arange(n_layers)[:, None]
+    crossed = place >= 0
+    return np.where(crossed, mean[place], 0.0), np.where(crossed, variance[place], 0.0)

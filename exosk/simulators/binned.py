@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from exosk.exceptions import RangeError
 from exosk.grids import SpectralGrid
 from exosk.simulators.protocol import Simulator
 
-__all__ = ["simulate_in_bins"]
+__all__ = ["samples_for", "simulate_in_bins"]
 
 
 def simulate_in_bins(simulator: Simulator, grid: SpectralGrid) -> Callable[[Any], np.ndarray]:
@@ -40,3 +41,34 @@ def simulate_in_bins(simulator: Simulator, grid: SpectralGrid) -> Callable[[Any]
         return np.asarray((to_bins @ simulator.simulate(theta).T).T)
 
     return binned
+
+
+def samples_for(grid: SpectralGrid | None, wavelength: np.ndarray) -> np.ndarray:
+    """Tell which native samples the bins need.
+
+    Parameters
+    ----------
+    grid : SpectralGrid, optional
+        The bins; all samples are needed when there are none.
+    wavelength : ndarray of shape (n_wavelengths,)
+        Native samples, ascending, in um.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_wavelengths,)
+
+    Raises
+    ------
+    RangeError
+        If a bin lies outside the samples' range.
+    """
+    if grid is None:
+        return np.ones(len(wavelength), dtype=bool)
+    low, high = grid.range
+    if low < wavelength[0] or high > wavelength[-1]:
+        raise RangeError(
+            f"the bins span {low:.4g}-{high:.4g} um but the opacities only "
+            f"{wavelength[0]:.4g}-{wavelength[-1]:.4g} um; leave out the bins beyond "
+            f"(Spectrum.between, or --range on the command line)"
+        )
+    return grid.samples_needed(wavelength)

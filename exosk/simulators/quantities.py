@@ -1,34 +1,73 @@
-"""The built-in model's parameters: names, units, labels and default priors.
+"""The parameters of simulators: names, units, labels and default priors.
 
+Every simulator takes the same names, so that one prior file and one posterior serve them all.
 Without a system at hand the priors of planet and temperature are ExoGAN's (Zingales & Waldmann
-2018, AJ 156, 268, Table 2), and those of the haze MacDonald & Madhusudhan's (2017, MNRAS 469,
-1979).
+2018, AJ 156, 268, Table 2), those of the haze MacDonald & Madhusudhan's (2017, MNRAS 469, 1979),
+and those of Guillot's profile Line et al.'s (2013, ApJ 775, 137, Table 1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from exosk.exceptions import UnknownNameError
 from exosk.parameters import Parameter, ParameterSpace, Prior, Uniform
 
-__all__ = ["abundance_name", "default_space", "make_parameter"]
+__all__ = [
+    "CONTAMINATION",
+    "OPTIONAL",
+    "PLANET",
+    "abundance_name",
+    "abundance_names",
+    "default_space",
+    "make_parameter",
+    "offset_name",
+]
 
+_KELVIN = Uniform(1000.0, 2000.0)
 _QUANTITIES: dict[str, Parameter] = {
     p.name: p
     for p in (
         Parameter("planet_radius", Uniform(0.8, 1.5), "R_jup", r"$R_\mathrm{p}\ (R_\mathrm{J})$"),
         Parameter("planet_mass", Uniform(0.8, 2.0), "M_jup", r"$M_\mathrm{p}\ (M_\mathrm{J})$"),
         Parameter("star_radius", Uniform(0.1, 3.0), "R_sun", r"$R_\star\ (R_\odot)$"),
-        Parameter("temperature", Uniform(1000.0, 2000.0), "K", r"$T\ (\mathrm{K})$"),
+        Parameter("temperature", _KELVIN, "K", r"$T\ (\mathrm{K})$"),
+        Parameter("t_irr", _KELVIN, "K", r"$T_\mathrm{irr}\ (\mathrm{K})$"),
+        Parameter("t_int", Uniform(100.0, 500.0), "K", r"$T_\mathrm{int}\ (\mathrm{K})$"),
+        Parameter("log_kappa_ir", Uniform(-4.0, 0.0), "log cm2/g", r"$\log\kappa_\mathrm{IR}$"),
+        Parameter("log_gamma", Uniform(-2.0, 1.0), "dex", r"$\log\gamma$"),
+        Parameter("log_metallicity", Uniform(-1.0, 2.0), "dex", r"$\log Z/Z_\odot$"),
+        Parameter("c_o_ratio", Uniform(0.1, 1.5), "", "C/O"),
         Parameter("log_p_cloud", Uniform(-6.0, 1.0), "log bar", r"$\log P_\mathrm{cloud}$"),
+        Parameter("cloud_fraction", Uniform(0.0, 1.0), "", r"$\phi_\mathrm{cloud}$"),
         Parameter("log_haze", Uniform(-4.0, 6.0), "dex", r"$\log a_\mathrm{haze}$"),
         Parameter("haze_slope", Uniform(-10.0, 0.0), "", r"$\gamma_\mathrm{haze}$"),
+        Parameter("dilution", Uniform(0.0, 0.5), "", r"$f_\mathrm{dilution}$"),
+        Parameter("star_temperature", Uniform(3000.0, 7000.0), "K", r"$T_\star\ (\mathrm{K})$"),
+        Parameter("spot_temperature", Uniform(2500.0, 6500.0), "K", r"$T_\mathrm{spot}$"),
+        Parameter("spot_fraction", Uniform(0.0, 0.5), "", r"$f_\mathrm{spot}$"),
+        Parameter("faculae_temperature", Uniform(3000.0, 8000.0), "K", r"$T_\mathrm{fac}$"),
+        Parameter("faculae_fraction", Uniform(0.0, 0.5), "", r"$f_\mathrm{fac}$"),
     )
 }
 _ABUNDANCE_PRIOR = Uniform(-12.0, -1.0)
-REQUIRED = ("planet_radius", "planet_mass", "star_radius", "temperature")
+_BREAK_PRIOR = Uniform(-6.0, 1.0)
+_OFFSET_PRIOR = Uniform(-500.0, 500.0)
+
+#: What every simulator needs beside temperature and abundances.
+PLANET = ("planet_radius", "planet_mass", "star_radius")
+#: Clouds and haze, free in a default space of a code that has them.
 OPTIONAL = ("log_p_cloud", "log_haze", "haze_slope")
+#: What the star's surface and its neighbours do to a spectrum.
+CONTAMINATION = (
+    "dilution",
+    "star_temperature",
+    "spot_temperature",
+    "spot_fraction",
+    "faculae_temperature",
+    "faculae_fraction",
+)
 
 
 def abundance_name(molecule: str) -> str:
@@ -36,52 +75,72 @@ def abundance_name(molecule: str) -> str:
     return f"log_x_{molecule.lower()}"
 
 
+def abundance_names(molecule: str, profile: str = "constant") -> tuple[str, ...]:
+    """Return all parameters of a molecule's abundance profile, the deep abundance first."""
+    name = abundance_name(molecule)
+    return (name,) if profile == "constant" else (name, f"{name}_top", f"log_p_{molecule.lower()}")
+
+
+def offset_name(instrument: str) -> str:
+    """Return the parameter of an instrument's offset: ``"miri"`` -> ``"offset_miri"``."""
+    return f"offset_{instrument.lower()}"
+
+
 def make_parameter(name: str, molecules: Iterable[str], prior: Prior | None = None) -> Parameter:
-    """Return a parameter of the built-in model, with a prior of one's own if given.
+    """Return a parameter that simulators know, with a prior of one's own if given.
 
     Raises
     ------
     UnknownNameError
-        If the model has no such parameter for these molecules.
+        If there is no such parameter for these molecules.
     """
     known = dict(_QUANTITIES)
     for molecule in molecules:
-        key = abundance_name(molecule)
         digits = "".join(f"$_{c}$" if c.isdigit() else c for c in molecule)
-        known[key] = Parameter(key, _ABUNDANCE_PRIOR, "log VMR", rf"$\log$ {digits}")
+        deep, top, change = abundance_names(molecule, "two-layer")
+        known[deep] = Parameter(deep, _ABUNDANCE_PRIOR, "log VMR", rf"$\log$ {digits}")
+        known[top] = Parameter(top, _ABUNDANCE_PRIOR, "log VMR", rf"$\log$ {digits} (top)")
+        known[change] = Parameter(change, _BREAK_PRIOR, "log bar", rf"$\log P$ of {digits}")
+    if found := re.fullmatch(r"temperature_(\d+)", name):
+        known[name] = Parameter(name, _KELVIN, "K", rf"$T_{{{found[1]}}}\ (\mathrm{{K}})$")
+    elif name.startswith("offset_"):
+        known[name] = Parameter(name, _OFFSET_PRIOR, "ppm", rf"offset of {name[7:]} (ppm)")
     if name not in known:
-        raise UnknownNameError.suggest("parameter of the built-in model", name, known)
-    found = known[name]
-    return found if prior is None else Parameter(name, prior, found.unit, found.label)
+        raise UnknownNameError.suggest("parameter of a simulator", name, known)
+    parameter = known[name]
+    return parameter if prior is None else Parameter(name, prior, parameter.unit, parameter.label)
 
 
 def default_space(
     molecules: Iterable[str],
-    priors: dict[str, Prior] | None = None,
+    priors: Mapping[str, Prior] | None = None,
     fixed: Iterable[str] = ("star_radius",),
+    *,
+    atmosphere: Iterable[str] | None = None,
+    optional: Iterable[str] = OPTIONAL,
 ) -> ParameterSpace:
-    """Return every parameter of the built-in model that is not fixed.
+    """Return every parameter that is not fixed.
 
     Parameters
     ----------
     molecules : iterable of str
         The absorbers.
-    priors : dict of str to prior, optional
+    priors : mapping of str to prior, optional
         Those that differ from the defaults.
     fixed : iterable of str
         Parameters to leave out.
+    atmosphere : iterable of str, optional
+        Parameters of the temperature and abundance profiles; an isothermal, well-mixed
+        atmosphere by default.
+    optional : iterable of str
+        What may be left out, and is free here.
     """
     molecules = tuple(molecules)
     priors = priors or {}
-    names = [
-        "planet_radius",
-        "planet_mass",
-        "star_radius",
-        "temperature",
-        *(abundance_name(m) for m in molecules),
-        *OPTIONAL,
-    ]
+    if atmosphere is None:
+        atmosphere = ("temperature", *(abundance_name(m) for m in molecules))
+    names = [*PLANET, *atmosphere, *optional]
     return ParameterSpace(
         [make_parameter(n, molecules, priors.get(n)) for n in names if n not in set(fixed)]
-        + [make_parameter(n, molecules) for n in priors if n not in names]
+        + [make_parameter(n, molecules, priors[n]) for n in priors if n not in names]
     )

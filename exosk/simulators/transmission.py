@@ -5,21 +5,18 @@ its atmosphere that absorbs:
 
 .. math:: D = \frac{1}{R_\star^2}\left[r_0^2
           + \sum_i (r_{i+1}^2 - r_i^2)\left(1 - e^{-\tau_i}\right)\right],
-          \qquad \tau_i = \sum_{j \ge i} \ell_{ij}\, n_j\, \sigma_j
+          \qquad \tau_i = \sum_{j \ge i} \int_{\ell_{ij}} n\, \sigma\, ds
 
-(e.g. Brown 2001, ApJ 553, 1006; the layering is that of TauREx, Waldmann et al. 2015, ApJ 802,
-107: shells equally spaced in log pressure, rays through their middles, densities at the
-geometric mean of their boundary pressures). The atmosphere is isothermal and well mixed, so
+(e.g. Brown 2001, ApJ 553, 1006). The layers and the integrals over them are those of
+:mod:`exosk.simulators.layers`. Cross sections of the mixture are computed at some nodes of
+pressure :math:`P_k`, each with its own temperature and composition, and interpolated linearly in
+log pressure with weights :math:`w`, so that
 
-.. math:: \sigma_j = \sum_k w_{jk} \sum_m x_m \sigma_m(T, P_k)
-          \quad\Rightarrow\quad
-          \tau_i = \sum_k \Big(\sum_j \ell_{ij} n_j w_{jk}\Big) \sigma_\mathrm{mix}(T, P_k)
+.. math:: \tau_i = \sum_k \Big(\sum_j \int_{\ell_{ij}} n\, w_k\, ds\Big)
+          \sigma_\mathrm{mix}(T_k, P_k).
 
-with :math:`w` the weights of linear interpolation in log pressure between the table's pressures
-:math:`P_k`. The first factor has one row a ray and a dozen columns and knows no wavelength; the
-second knows no ray. Rayleigh scattering and haze do not depend on pressure and are added to every
-:math:`\sigma_\mathrm{mix}(P_k)`; collision-induced absorption goes with density squared and is one
-more column.
+The first factor has one row a ray and a few dozen columns and knows no wavelength; the second
+knows no ray. Collision-induced absorption goes with density squared and has columns of its own.
 """
 
 from __future__ import annotations
@@ -32,23 +29,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from exosk.exceptions import RangeError, UnknownNameError
-from exosk.opacities import get_opacity, rayleigh_h2, rayleigh_he
+from exosk.opacities import OpacityTable, get_opacity, rayleigh_h2, rayleigh_he
 from exosk.parameters import ParameterSpace
 from exosk.simulators import atmosphere as hydro
 from exosk.simulators.absorbers import LineAbsorbers, PairAbsorbers, pressure_nodes
-from exosk.simulators.limits import check_atmospheres, check_opacities
-from exosk.simulators.quantities import OPTIONAL, REQUIRED, abundance_name, default_space
+from exosk.simulators.binned import samples_for
+from exosk.simulators.inputs import Inputs
+from exosk.simulators.layers import Layering, Shells
+from exosk.simulators.limits import check_opacities, check_structure, check_values
+from exosk.simulators.observation import contaminate, instrument_masks
+from exosk.simulators.profiles import log_abundances
+from exosk.simulators.quantities import CONTAMINATION, offset_name
 from exosk.simulators.workspace import Workspace, share_out
 from exosk.spectra import SpectralGrid
-from exosk.units import JUPITER_MASS, JUPITER_RADIUS, SOLAR_RADIUS
 
 __all__ = ["TransmissionModel"]
 
-_DEFAULTS = {"star_radius": 1.0, "haze_slope": -4.0}
-_BAR = 1e6  # dyn cm^-2
 _LN10 = math.log(10.0)
-_LOG2_E = math.log2(math.e)
 # Haze: a times H2's Rayleigh cross section at 0.35 um, with a slope of its own
 # (Lecavelier des Etangs et al. 2008; MacDonald & Madhusudhan 2017, eq. 6).
 _HAZE_CROSS_SECTION = 5.31e-27  # cm^2
@@ -56,31 +53,46 @@ _HAZE_WAVELENGTH = 0.35  # um
 # Elements of the largest tensor (spectra x rays x wavelengths) worked on at once: it stays
 # in cache, and memory does not grow with the number of spectra.
 _CHUNK_ELEMENTS = 3_000_000
+_CHECKED_AT_ONCE = 4096
+# Nodes of pressure a decade where temperature or composition change with height.
+_NODES_OF_PROFILES = 5
 
 
 class TransmissionModel:
     """Transmission spectra of clear, cloudy and hazy H2/He atmospheres.
 
-    Isothermal and well mixed, in hydrostatic equilibrium with g(r); line absorption from
-    opacity tables, H2 and He Rayleigh scattering, H2-H2 and H2-He collision-induced
-    absorption, an opaque grey cloud deck and a Rayleigh-like haze.
+    In hydrostatic equilibrium with g(r); line absorption from opacity tables, H2 and He Rayleigh
+    scattering, H2-H2 and H2-He collision-induced absorption, an opaque grey cloud deck that may
+    be patchy, a Rayleigh-like haze; and what the star, a neighbour and the instruments add.
 
     Parameters
     ----------
-    molecules : sequence of str, default=("H2O", "CO2", "CO", "CH4")
+    molecules : sequence of str or OpacityTable, default=("H2O", "CO2", "CO", "CH4")
         Absorbers beside H2 and He; others are absent.
     space : ParameterSpace, optional
-        The free parameters, of ``planet_radius`` (R_jup, at the reference pressure),
-        ``planet_mass`` (M_jup), ``star_radius`` (R_sun), ``temperature`` (K), ``log_x_<molecule>``
-        (log10 volume mixing ratio), ``log_p_cloud`` (log10 bar; the deck is opaque below),
-        ``log_haze`` and ``haze_slope``. ExoGAN's priors by default.
+        The free parameters: ``planet_radius`` (R_jup, at the reference pressure), ``planet_mass``
+        (M_jup), ``star_radius`` (R_sun), those of the temperature profile, ``log_x_<molecule>``
+        (log10 volume mixing ratio), ``log_p_cloud`` (log10 bar; opaque below), ``cloud_fraction``,
+        ``log_haze``, ``haze_slope``; ``star_temperature``, ``spot_temperature``,
+        ``spot_fraction``, ``faculae_temperature``, ``faculae_fraction``, ``dilution``,
+        ``offset_<instrument>`` (ppm). ExoGAN's priors by default.
     fixed : mapping of str to float, optional
-        Values of parameters that are not free. Without ``log_p_cloud`` the atmosphere is clear,
-        without ``log_haze`` there is no haze; `star_radius` is 1 by default.
+        Values of parameters that are not free. What is neither free nor fixed is absent;
+        `star_radius` is 1 by default.
     grid : SpectralGrid, optional
         Work only on the samples of the tables' 0.3-30 um that these bins need.
+    temperature_profile : str, default="isothermal"
+        Of ``temperature``; or ``"guillot"``, of ``t_irr``, ``t_int``, ``log_kappa_ir`` and
+        ``log_gamma``; or ``"<N>-point"``, of ``temperature_1`` (bottom) to ``temperature_<N>``.
+    abundance_profiles : mapping of str to str, optional
+        ``{"H2O": "two-layer"}`` adds ``log_x_h2o_top`` and ``log_p_h2o``, where it changes.
+    instruments : mapping of str to (float, float), optional
+        Wavelength ranges, in um, of instruments that may have an offset.
     n_layers : int, default=100
         Shells, equally spaced in log pressure.
+    nodes_per_decade : int, optional
+        Pressures at which cross sections are mixed: 2 a decade, or 5 where temperature or
+        composition change with height.
     pressure_range : tuple of float, default=(1e-9, 10)
         Top and bottom of the atmosphere, in bar; it is opaque below the bottom.
     reference_pressure : float, default=10
@@ -106,77 +118,69 @@ class TransmissionModel:
 
     def __init__(
         self,
-        molecules: Sequence[str] = ("H2O", "CO2", "CO", "CH4"),
+        molecules: Sequence[str | OpacityTable] = ("H2O", "CO2", "CO", "CH4"),
         *,
         space: ParameterSpace | None = None,
         fixed: Mapping[str, float] | None = None,
         grid: SpectralGrid | None = None,
+        temperature_profile: str = "isothermal",
+        abundance_profiles: Mapping[str, str] | None = None,
+        instruments: Mapping[str, tuple[float, float]] | None = None,
         n_layers: int = 100,
+        nodes_per_decade: int | None = None,
         pressure_range: tuple[float, float] = (1e-9, 10.0),
         reference_pressure: float = 10.0,
         he_h2_ratio: float = 0.17647,
         device: str | None = None,
     ) -> None:
-        nodes = pressure_nodes(pressure_range)
-        tables = [get_opacity(name) for name in molecules]
+        tables = [get_opacity(m) if isinstance(m, str) else m for m in molecules]
         pairs = [get_opacity("H2-H2"), get_opacity("H2-He")]
         check_opacities(tables, pairs)
-        tables = [table.at_pressures(nodes) for table in tables]
+        self._sources = tuple(molecules)
         self._molecules = tuple(table.name for table in tables)
-        needed = _samples_for(grid, tables[0].wavelength)
-        self._grid = grid
-        self._wavelength = tables[0].wavelength[needed]
+        self._inputs = Inputs(
+            "the built-in model",
+            self._molecules,
+            space=space,
+            fixed=fixed,
+            temperature_profile=temperature_profile,
+            abundance_profiles=abundance_profiles,
+            pressure_range=pressure_range,
+            also_known=("cloud_fraction", *CONTAMINATION, *map(offset_name, instruments or {})),
+        )
+        self._uniform = temperature_profile == "isothermal" and set(
+            self._inputs.abundances.values()
+        ) == {"constant"}
+        if nodes_per_decade is None:
+            nodes_per_decade = 2 if self._uniform else _NODES_OF_PROFILES
         self._settings = {
+            "temperature_profile": temperature_profile,
+            "abundance_profiles": dict(abundance_profiles or {}),
+            "instruments": {name: tuple(ends) for name, ends in (instruments or {}).items()},
             "n_layers": int(n_layers),
+            "nodes_per_decade": int(nodes_per_decade),
             "pressure_range": tuple(float(p) for p in pressure_range),
             "reference_pressure": float(reference_pressure),
             "he_h2_ratio": float(he_h2_ratio),
         }
+        nodes = pressure_nodes(pressure_range, nodes_per_decade)
+        tables = [table.at_pressures(nodes) for table in tables]
+        needed = samples_for(grid, tables[0].wavelength)
+        self._grid = grid
+        self._wavelength = tables[0].wavelength[needed]
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        if space is None:
-            space = default_space(self._molecules, fixed={"star_radius", *(fixed or {})})
-        self._space = space
-        defaults = {name: x for name, x in _DEFAULTS.items() if name not in space}
-        self.fixed = defaults | dict(fixed or {})
-        self._check_parameters()
         self._molar_masses = self._tensor([hydro.molar_mass(name) for name in self._molecules])
-        self._opacity_provenance = {t.name: t.provenance for t in tables}
-        self._opacity_provenance |= {p.name: p.provenance for p in pairs}
-        self._set_up_layers()
-        self._lines = LineAbsorbers(tables, self._pressure, needed).to(self.device)
+        self._opacity_provenance = {t.name: t.provenance for t in [*tables, *pairs]}
+        self._layers = Layering(n_layers, pressure_range, reference_pressure, self.device)
+        self._lines = LineAbsorbers(tables, self._layers.pressure, needed).to(self.device)
         self._pairs = PairAbsorbers(pairs, needed).to(self.device)
         self._set_up_continuum()
+        self._samples = self._tensor(self._wavelength)
+        self._masks = {
+            name: mask.to(self.device)
+            for name, mask in instrument_masks(instruments, self._wavelength).items()
+        }
         self._work = Workspace()
-
-    def _check_parameters(self) -> None:
-        """Check that every parameter is known, and every needed one has a value or a prior."""
-        needed = [*REQUIRED, *(abundance_name(m) for m in self._molecules)]
-        known = [*needed, *OPTIONAL]
-        for name in [*self._space.names, *self.fixed]:
-            if name not in known:
-                raise UnknownNameError.suggest("parameter of the built-in model", name, known)
-            if name in self._space and name in self.fixed:
-                raise RangeError(f"{name} is both free and fixed; choose one")
-        for name in needed:
-            if name not in self._space and name not in self.fixed:
-                raise RangeError(
-                    f"{name} is neither free nor fixed; put it into the space with a prior, or "
-                    f"into fixed with a value"
-                )
-
-    def _set_up_layers(self) -> None:
-        """Set the boundaries and middles of the layers, bottom first."""
-        n_layers = self._settings["n_layers"]
-        top, bottom = self._settings["pressure_range"]
-        reference = self._settings["reference_pressure"]
-        if not (n_layers >= 2 and reference > 0):
-            raise RangeError(
-                f"need at least 2 layers and a positive reference pressure; got {n_layers} layers "
-                f"and {reference:g} bar"
-            )
-        levels = np.geomspace(bottom, top, n_layers + 1)
-        self._pressure = np.sqrt(levels[1:] * levels[:-1])
-        self._log_pressure_ratio = self._tensor(np.log(levels / reference))
 
     def _set_up_continuum(self) -> None:
         """Set what scatters at each wavelength."""
@@ -193,7 +197,12 @@ class TransmissionModel:
     @property
     def space(self) -> ParameterSpace:
         """The free parameters."""
-        return self._space
+        return self._inputs.space
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """Values of the parameters that are not free."""
+        return self._inputs.fixed
 
     @property
     def wavelength(self) -> np.ndarray:
@@ -208,7 +217,7 @@ class TransmissionModel:
     @property
     def pressure(self) -> np.ndarray:
         """Pressure in the middle of each layer, bottom first, in bar, shape (n_layers,)."""
-        return self._pressure
+        return self._layers.pressure
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -238,8 +247,8 @@ class TransmissionModel:
     def replace(self, **changes: Any) -> TransmissionModel:
         """Return a model with some of the constructor's arguments changed."""
         arguments: dict[str, Any] = {
-            "molecules": self._molecules,
-            "space": self._space,
+            "molecules": self._sources,
+            "space": self.space,
             "fixed": self.fixed,
             "grid": self._grid,
             "device": str(self.device),
@@ -266,20 +275,9 @@ class TransmissionModel:
             If a temperature is outside the tables, abundances add up to more than one, the
             cloud top is outside the atmosphere, or the atmosphere is not bound.
         """
-        theta = np.asarray(theta, dtype=float)
-        if theta.ndim != 2 or theta.shape[1] != len(self._space):
-            raise RangeError(
-                f"theta must be of shape (n, {len(self._space)}), one column for each of "
-                f"{', '.join(self._space.names)}; got {theta.shape}"
-            )
-        check_atmospheres(
-            {name: column.numpy() for name, column in self._columns(torch.tensor(theta)).items()},
-            self._molecules,
-            self._lines.temperature_range,
-            self._settings["pressure_range"],
-            self._settings["reference_pressure"],
-            self._background_mass,
-        )
+        theta = self._inputs.rows(theta)
+        for start in range(0, len(theta), _CHECKED_AT_ONCE):
+            self._check(theta[start : start + _CHECKED_AT_ONCE], start)
         step = max(1, _CHUNK_ELEMENTS // (self._settings["n_layers"] * len(self._wavelength)))
         chunks = [theta[start : start + step] for start in range(0, len(theta), step)]
         depth = np.empty((len(theta), len(self._wavelength)), dtype=np.float32)
@@ -296,6 +294,26 @@ class TransmissionModel:
                 fill(k)
         return depth
 
+    def _check(self, theta: np.ndarray, first_row: int) -> None:
+        """Refuse what has no answer."""
+        check_values(
+            self._inputs.values(theta),
+            first_row=first_row,
+            pressure_range=self._settings["pressure_range"],
+        )
+        value = self._columns(self._tensor(theta))
+        nodes = self._lines.pressure
+        shells = self._shells(value)
+        check_structure(
+            value,
+            first_row=first_row,
+            temperature=self._inputs.temperature(value, nodes).cpu().numpy(),
+            temperature_range=self._lines.temperature_range,
+            total=torch.pow(10.0, self._log_abundances(value, nodes)).sum(-1).cpu().numpy(),
+            inverse_radius=(shells.inverse_radius + shells.potential).cpu().numpy(),
+            top=self._settings["pressure_range"][0],
+        )
+
     def depth(self, theta: torch.Tensor) -> torch.Tensor:
         """Compute transit depths of one batch, differentiably and without checks.
 
@@ -309,90 +327,66 @@ class TransmissionModel:
         tensor of shape (n, n_wavelengths)
         """
         value = self._columns(theta)
-        log_x = torch.stack([value[abundance_name(m)] for m in self._molecules], -1)
-        x = torch.pow(10.0, log_x)
-        background = 1 - x.sum(-1)
-        mass = hydro.mean_molecular_mass(x, self._molar_masses, self._background_mass)
-        scale = hydro.inverse_scale(value["temperature"], mass, value["planet_mass"] * JUPITER_MASS)
-        bottom_radius = value["planet_radius"] * JUPITER_RADIUS
-        radius = hydro.hydrostatic_radius(self._log_pressure_ratio, bottom_radius, scale)
-        density = (
-            self._tensor(self._pressure) * _BAR / (hydro.BOLTZMANN * value["temperature"][:, None])
+        shells = self._shells(value)
+        columns = self._layers.columns(
+            shells, self._lines.weights, self._lines.slopes, one_pair_column=self._uniform
         )
-        # Scaled so that 2 to the power of what follows is the transmission.
-        column = hydro.slant_paths(radius) * (-_LOG2_E * density[:, None, :])
-
-        sigma = self._lines(value["temperature"], log_x)
-        sigma = sigma + self._continuum(value, background)[:, None, :]
-        pair_column = column @ (density / PairAbsorbers.LOSCHMIDT**2)[:, :, None]
-        h2, he = (background * self._background[gas] for gas in ("H2", "He"))
-        pairs = self._pairs(value["temperature"], torch.stack([h2 * h2, h2 * he], -1))
-        columns = torch.cat([column @ self._lines.weights, pair_column], -1).to(torch.float32)
+        sigma = self._cross_sections(value)
         shape = (*columns.shape[:2], len(self._wavelength))
         transmission = torch.bmm(
-            columns,
-            torch.cat([sigma, pairs[:, None, :]], 1),
-            out=self._work("transmission", *shape, like=columns),
+            columns, sigma, out=self._work("transmission", *shape, like=columns)
         ).exp2_()
-
-        disc, area = self._annuli(value, radius, bottom_radius, scale)
+        disc, area = self._layers.annuli(shells, value)
         opaque = (disc + area.sum(-1)).to(torch.float32)
         passed = area.to(torch.float32)[:, None, :] @ transmission
-        return opaque[:, None] - passed[:, 0, :]
+        depth = opaque[:, None] - passed[:, 0, :]
+        return contaminate(depth, value, self._samples, self._masks)
+
+    def _shells(self, value: dict[str, torch.Tensor]) -> Shells:
+        """Lay out the atmospheres."""
+        pressure = self._tensor(self._layers.pressure)
+        temperature = self._inputs.temperature(value, pressure)
+        x = torch.pow(10.0, self._log_abundances(value, pressure))
+        mass = hydro.mean_molecular_mass(x, self._molar_masses, self._background_mass)
+        return self._layers.shells(temperature, mass, value)
+
+    def _log_abundances(
+        self, value: dict[str, torch.Tensor], pressure: torch.Tensor
+    ) -> torch.Tensor:
+        return log_abundances(value, self._inputs.abundances, pressure)
+
+    def _cross_sections(self, value: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Cross sections at the nodes, then of pairs at one amagat, (n, n_columns, n_samples)."""
+        nodes = self._lines.pressure
+        temperature = self._inputs.temperature(value, nodes)
+        log_x = self._log_abundances(value, nodes)
+        background = 1 - torch.pow(10.0, log_x).sum(-1)
+        sigma = self._lines(temperature, log_x)
+        sigma += self._continuum(value, background)
+        h2, he = (background * self._background[gas] for gas in ("H2", "He"))
+        pairs = self._pairs(temperature, torch.stack([h2 * h2, h2 * he], -1))
+        return torch.cat([sigma, pairs], 1)
 
     def _columns(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
         """Name the columns of theta and add the fixed values."""
-        value = {name: theta[:, k] for k, name in enumerate(self._space.names)}
+        value = {name: theta[:, k] for k, name in enumerate(self.space.names)}
         for name, number in self.fixed.items():
-            value.setdefault(name, theta.new_full((len(theta),), float(number)))
+            value[name] = theta.new_full((len(theta),), float(number))
         return value
 
     def _continuum(self, value: dict[str, torch.Tensor], background: torch.Tensor) -> torch.Tensor:
-        """Cross section per particle that does not depend on pressure, (n, n_wavelengths)."""
-        sigma = background.to(torch.float32)[:, None] * self._scattering
+        """Cross section per particle of what scatters, (n, n_nodes or 1, n_wavelengths)."""
+        sigma = background.to(torch.float32)[:, :, None] * self._scattering
         if "log_haze" in value:
             strength = (
                 math.log(_HAZE_CROSS_SECTION)
-                + value["log_haze"] * _LN10
+                + (value["log_haze"] * _LN10)[:, None]
                 + (background * self._background["H2"]).log()
             )
             slope = value["haze_slope"][:, None] * self._log_haze_wavelength
-            sigma = sigma + (strength[:, None] + slope).to(torch.float32).exp()
+            sigma = sigma + (strength[:, :, None] + slope[:, None, :]).to(torch.float32).exp()
         return sigma
-
-    def _annuli(
-        self,
-        value: dict[str, torch.Tensor],
-        radius: torch.Tensor,
-        reference_radius: torch.Tensor,
-        scale: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Areas of the opaque disc (n,) and of each shell (n, n_layers), in units of the star's."""
-        star = (value["star_radius"] * SOLAR_RADIUS).square()
-        edges = radius
-        if "log_p_cloud" in value:
-            reference = math.log(self._settings["reference_pressure"])
-            ratio = (value["log_p_cloud"] * _LN10 - reference)[:, None]
-            deck = hydro.hydrostatic_radius(ratio, reference_radius, scale)
-            # Shells below the deck shrink to nothing, and the one it cuts keeps its upper part.
-            edges = torch.maximum(radius, deck)
-        square = edges.square() / star[:, None]
-        return square[:, 0], square[:, 1:] - square[:, :-1]
 
     @property
     def _background_mass(self) -> float:
         return sum(share * hydro.molar_mass(gas) for gas, share in self._background.items())
-
-
-def _samples_for(grid: SpectralGrid | None, wavelength: np.ndarray) -> np.ndarray:
-    """Mask of the table's samples that the bins need."""
-    if grid is None:
-        return np.ones(len(wavelength), dtype=bool)
-    low, high = grid.range
-    if low < wavelength[0] or high > wavelength[-1]:
-        raise RangeError(
-            f"the bins span {low:.4g}-{high:.4g} um but the opacities only "
-            f"{wavelength[0]:.4g}-{wavelength[-1]:.4g} um; leave out the bins beyond "
-            f"(Spectrum.between, or --range on the command line)"
-        )
-    return grid.samples_needed(wavelength)

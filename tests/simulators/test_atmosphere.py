@@ -8,10 +8,11 @@ from astropy import units as u
 
 from exosk.exceptions import UnknownNameError
 from exosk.simulators.atmosphere import (
-    hydrostatic_radius,
     inverse_scale,
     mean_molecular_mass,
     molar_mass,
+    path_moments,
+    potential,
     slant_paths,
 )
 
@@ -32,7 +33,7 @@ def test_pressure_falls_as_hydrostatic_equilibrium_says():
     """d lnP / dr = -mu g(r) / kT, by central differences."""
     log_ratio = torch.linspace(0.0, -20.0, 2001, dtype=torch.float64)
     scale = inverse_scale(TEMPERATURE, MOLECULE, PLANET_MASS)
-    radius = hydrostatic_radius(log_ratio, RADIUS, scale).numpy()
+    radius = 1 / (1 / RADIUS[:, None] + potential(scale[:, None], log_ratio, 0.0)).numpy()
     step = float(log_ratio[1] - log_ratio[0])
     slope = 2 * step / (radius[:, 2:] - radius[:, :-2])
     middle = radius[:, 1:-1]
@@ -40,6 +41,29 @@ def test_pressure_falls_as_hydrostatic_equilibrium_says():
     boltzmann = const.k_B.cgs.value * TEMPERATURE.numpy()[:, None]
     assert np.allclose(slope, -2.3 * const.u.cgs.value * gravity / boltzmann, rtol=1e-6)
     assert np.allclose(radius[:, 0], RADIUS, rtol=1e-15)
+
+
+@pytest.mark.parametrize("reference", [2.3, 0.0, -3.0, -25.0])
+def test_layers_of_one_temperature_are_one_layer(reference):
+    log_levels = torch.linspace(2.3, -20.0, 101, dtype=torch.float64)
+    scale = inverse_scale(TEMPERATURE, MOLECULE, PLANET_MASS)[:, None]
+    together = potential(scale, log_levels, reference)
+    apart = potential(scale.expand(-1, 100), log_levels, reference)
+    assert torch.allclose(together, apart, rtol=1e-12, atol=1e-24)
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 10])
+def test_moments_of_pressure_along_a_path_match_an_integration(distance):
+    """A ray through a shallow atmosphere, r - b = s^2 / 2b, integrated numerically."""
+    step = 0.23
+    mean, variance = path_moments(20, step)
+    low, high = np.sqrt(max(distance - 0.5, 0)), np.sqrt(distance + 0.5)
+    s = np.linspace(low, high, 20_001)
+    y = (s**2 - distance) * step
+    expected = np.trapezoid(y, s) / (high - low)
+    assert mean[3, 3 + distance] == pytest.approx(expected, abs=1e-8)
+    spread = np.trapezoid((y - expected) ** 2, s) / (high - low)
+    assert variance[3, 3 + distance] == pytest.approx(spread, abs=1e-8)
 
 
 def test_a_chord_through_all_shells_has_pythagoras_length():
