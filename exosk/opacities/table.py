@@ -308,6 +308,28 @@ class CollisionTable:
         high = np.minimum(low + 1, self.temperature.size - 1)
         return interpolate_log10(self.log_coefficient[low], self.log_coefficient[high], weight)
 
+    def at_wavelengths(self, wavelength: ArrayLike) -> CollisionTable:
+        """Resample to other wavelengths, with the logarithm linear in wavenumber in between.
+
+        Collision-induced bands are hundreds of wavenumbers wide, so that samples serve for averages.
+
+        Parameters
+        ----------
+        wavelength : array of shape (n,)
+            um, ascending.
+
+        Raises
+        ------
+        RangeError
+            If a wavelength lies outside the table.
+        """
+        wavelength = np.atleast_1d(np.asarray(wavelength, dtype=float))
+        check_within(self.name, "wavelength", wavelength, self.wavelength, "um")
+        low, weight = bracket(-1.0 / self.wavelength, -1.0 / wavelength)
+        cube = self.log_coefficient
+        between = cube[:, low] + weight * (cube[:, low + 1] - cube[:, low])
+        return CollisionTable(self.name, wavelength, self.temperature, between, self.provenance)
+
     def select(self, low: float, high: float) -> CollisionTable:
         """Cut the table to two wavelengths (um); see :meth:`OpacityTable.select`."""
         keep = _select(self.name, self.wavelength, low, high)

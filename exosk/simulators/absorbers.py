@@ -17,7 +17,6 @@ import torch
 
 from exosk.exceptions import RangeError
 from exosk.opacities import interpolation
-from exosk.simulators.workspace import Workspace
 
 if TYPE_CHECKING:
     from exosk.opacities import CollisionTable, OpacityTable
@@ -26,6 +25,8 @@ __all__ = ["LineAbsorbers", "PairAbsorbers", "pressure_nodes", "pressure_weights
 
 # Base 2 throughout: torch.exp2 takes half the time of torch.exp, and does not slow down
 # where the result underflows.
+# Points over which the interpolation's weights are averaged within a layer.
+_POINTS_A_LAYER = 32
 _LOG2_10 = math.log2(10.0)
 # Far below any cross section that matters, and a normal float32: arithmetic on subnormal
 # numbers is tens of times slower.
@@ -43,6 +44,8 @@ class LineAbsorbers(torch.nn.Module):
         Where the mixture will be needed, in bar.
     samples : ndarray of bool, shape (n_table_wavelengths,)
         Which of the tables' wavelengths to keep.
+    width : float, default=0
+        ln P across a layer, over which the interpolation is averaged.
 
     Attributes
     ----------
@@ -60,13 +63,17 @@ class LineAbsorbers(torch.nn.Module):
     pressure: torch.Tensor
 
     def __init__(
-        self, tables: Sequence[OpacityTable], pressure: np.ndarray, samples: np.ndarray
+        self,
+        tables: Sequence[OpacityTable],
+        pressure: np.ndarray,
+        samples: np.ndarray,
+        width: float = 0.0,
     ) -> None:
         super().__init__()
         low = max(table.temperature[0] for table in tables)
         high = min(table.temperature[-1] for table in tables)
         self.temperature_range = (float(low), float(high))
-        weights, slopes = pressure_weights(tables[0].pressure, pressure)
+        weights, slopes = pressure_weights(tables[0].pressure, pressure, width)
         used = np.flatnonzero(weights.any(axis=0))
         kept = slice(used[0], used[-1] + 1)
         self.register_buffer("weights", torch.from_numpy(weights[:, kept]))
@@ -75,9 +82,8 @@ class LineAbsorbers(torch.nn.Module):
         # Temperature leads, so that the two tables that bracket a temperature are two
         # contiguous blocks.
         for k, table in enumerate(tables):
-            log_sigma = np.swapaxes(table.log_cross_section[kept][..., samples], 0, 1) * np.float32(
-                _LOG2_10
-            )
+            log_sigma = np.swapaxes(table.log_cross_section[kept][..., samples], 0, 1)
+            log_sigma = np.maximum(log_sigma * np.float32(_LOG2_10), np.float32(_LOG_TINY))
             self.register_buffer(
                 f"log_sigma_{k}", torch.from_numpy(np.ascontiguousarray(log_sigma))
             )
@@ -85,7 +91,6 @@ class LineAbsorbers(torch.nn.Module):
                 f"inverse_temperature_{k}", torch.as_tensor(1 / table.temperature.astype(float))
             )
         self.n_species = len(tables)
-        self._work = Workspace()
 
     def forward(self, temperature: torch.Tensor, log_abundance: torch.Tensor) -> torch.Tensor:
         """Mix the species at the nodes of pressure.
@@ -102,39 +107,35 @@ class LineAbsorbers(torch.nn.Module):
         tensor of shape (n, n_pressures, n_wavelengths)
             Cross section per particle of the mixture, in cm^2.
         """
-        offset = (log_abundance * _LOG2_10).to(torch.float32)
+        abundance = torch.pow(10.0, log_abundance).to(torch.float32)
         mixed: torch.Tensor | None = None
         for k in range(self.n_species):
-            sigma = self._one(k, temperature, offset[:, :, k, None])
-            if mixed is None:
-                mixed = sigma.clone()
-            else:
-                mixed += sigma
+            sigma, share = self._one(k, temperature), abundance[:, :, k, None]
+            mixed = sigma * share if mixed is None else mixed.addcmul_(sigma, share)
         if mixed is None:
             raise RangeError("at least one species is needed to mix")
         return mixed
 
-    def _one(self, k: int, temperature: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
-        """Cross section of one species times its abundance; valid until the next call."""
+    def _one(self, k: int, temperature: torch.Tensor) -> torch.Tensor:
+        """Cross section of one species, interpolated in temperature."""
         table = getattr(self, f"log_sigma_{k}")
-        low, fraction = bracket(getattr(self, f"inverse_temperature_{k}"), 1 / temperature)
         n_pressures = table.shape[1]
-        shape = (len(low), *table.shape[1:])
+        low, fraction = bracket(getattr(self, f"inverse_temperature_{k}"), 1 / temperature)
         if low.shape[1] == 1:
-            rows, blocks = low[:, 0], table
+            table, rows, step = table.flatten(1), low.flatten(), 1
         else:
-            rows = (low * n_pressures + torch.arange(n_pressures, device=low.device)).flatten()
-            blocks = table.flatten(0, 1)
-        step = len(blocks) // len(table)
-        below, above = (
-            torch.index_select(
-                blocks, 0, index, out=self._work(name, len(index), *blocks.shape[1:], like=table)
-            ).view(shape)
-            for name, index in (("below", rows), ("above", rows + step))
+            own = torch.arange(n_pressures, device=low.device)
+            table, step = table.flatten(0, 1), n_pressures
+            rows = (low * n_pressures + own).flatten()
+        fraction = fraction.to(torch.float32).flatten()
+        # The weighted sum of the two rows that bracket a temperature, in one pass.
+        log_sigma = torch.nn.functional.embedding_bag(
+            torch.stack([rows, rows + step], -1),
+            table,
+            mode="sum",
+            per_sample_weights=torch.stack([1 - fraction, fraction], -1),
         )
-        fraction = fraction.to(torch.float32)[:, :, None]
-        log_sigma = torch.lerp(below, above, fraction, out=self._work("log", *shape, like=table))
-        return log_sigma.add_(offset).clamp_(min=_LOG_TINY).exp2_()
+        return log_sigma.exp2_().view(len(low), n_pressures, -1)
 
 
 class PairAbsorbers(torch.nn.Module):
@@ -208,15 +209,20 @@ def pressure_nodes(pressure_range: tuple[float, float], per_decade: int = 2) -> 
     return np.geomspace(top, bottom, math.ceil(per_decade * math.log10(bottom / top)) + 1)
 
 
-def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pressure_weights(
+    nodes: np.ndarray, pressure: np.ndarray, width: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights of linear interpolation in log pressure, and their slopes.
 
     Parameters
     ----------
     nodes : ndarray of shape (n_nodes,)
-        The table's pressures, ascending, in bar.
+        The tables' pressures, ascending, in bar.
     pressure : ndarray of shape (n_layers,)
-        Where to interpolate, within the nodes.
+        Where values are needed, in bar.
+    width : float, default=0
+        ln P across a layer: weights are averaged over it, because the interpolation has a kink
+        at each node.
 
     Returns
     -------
@@ -228,11 +234,15 @@ def pressure_weights(nodes: np.ndarray, pressure: np.ndarray) -> tuple[np.ndarra
             f"the atmosphere spans {pressure.min():.3g}-{pressure.max():.3g} bar but the opacity "
             f"tables {nodes[0]:.3g}-{nodes[-1]:.3g} bar; choose pressure_range within"
         )
-    low, fraction = interpolation.bracket(np.log(nodes), np.log(pressure))
-    weights, slopes = (np.zeros((len(pressure), len(nodes))) for _ in range(2))
-    rows = np.arange(len(pressure))
+    points = 1 if width == 0 else _POINTS_A_LAYER
+    within = width * ((np.arange(points) + 0.5) / points - 0.5)
+    log_pressure = (np.log(pressure)[:, None] + within).ravel()
+    low, fraction = interpolation.bracket(np.log(nodes), log_pressure)
+    weights, slopes = (np.zeros((log_pressure.size, len(nodes))) for _ in range(2))
+    rows = np.arange(log_pressure.size)
     weights[rows, low] = 1 - fraction
     weights[rows, low + 1] += fraction
     slopes[rows, low + 1] = 1 / np.diff(np.log(nodes))[low]
     slopes[rows, low] = -slopes[rows, low + 1]
+    weights, slopes = (a.reshape(len(pressure), points, -1).mean(1) for a in (weights, slopes))
     return weights, slopes

@@ -134,7 +134,8 @@ class Inputs:
         RangeError
             If it is not (n, n_parameters).
         """
-        theta = np.asarray(theta, dtype=float)
+        # A copy: torch takes neither reversed nor read-only views.
+        theta = np.array(theta, dtype=float, order="C")
         if theta.ndim != 2 or theta.shape[1] != len(self.space):
             raise RangeError(
                 f"theta must be of shape (n, {len(self.space)}), one column for each of "

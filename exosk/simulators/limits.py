@@ -14,10 +14,7 @@ from exosk.simulators.quantities import PLANET
 __all__ = ["check_opacities", "check_structure", "check_values"]
 
 
-def check_opacities(
-    absorbers: Sequence[OpacityTable | CollisionTable],
-    pairs: Sequence[OpacityTable | CollisionTable],
-) -> None:
+def check_opacities(absorbers: Sequence[OpacityTable | CollisionTable]) -> None:
     """Check that tables are what the built-in model can add up.
 
     Raises
@@ -38,7 +35,7 @@ def check_opacities(
     for name in names:
         if names.count(name) > 1:
             raise RangeError(f"{name} is named twice among the molecules; name it once")
-    for table in [*absorbers, *pairs]:
+    for table in absorbers:
         if not np.array_equal(table.wavelength, first.wavelength):
             raise RangeError(
                 f"{first.name} has {first.wavelength.size} wavelengths and {table.name} "

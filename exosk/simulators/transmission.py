@@ -40,6 +40,7 @@ from exosk.simulators.limits import check_opacities, check_structure, check_valu
 from exosk.simulators.observation import contaminate, instrument_masks
 from exosk.simulators.profiles import log_abundances
 from exosk.simulators.quantities import CONTAMINATION, offset_name
+from exosk.simulators.slant import SlantColumns
 from exosk.simulators.workspace import Workspace, share_out
 from exosk.spectra import SpectralGrid
 
@@ -90,6 +91,8 @@ class TransmissionModel:
         Wavelength ranges, in um, of instruments that may have an offset.
     n_layers : int, default=100
         Shells, equally spaced in log pressure.
+    layer_density : {"exponential", "uniform"}
+        Within a shell; "uniform" takes plain sums as other codes do, for comparison with them.
     nodes_per_decade : int, optional
         Pressures at which cross sections are mixed: 2 a decade, or 5 where temperature or
         composition change with height.
@@ -127,6 +130,7 @@ class TransmissionModel:
         abundance_profiles: Mapping[str, str] | None = None,
         instruments: Mapping[str, tuple[float, float]] | None = None,
         n_layers: int = 100,
+        layer_density: str = "exponential",
         nodes_per_decade: int | None = None,
         pressure_range: tuple[float, float] = (1e-9, 10.0),
         reference_pressure: float = 10.0,
@@ -135,7 +139,8 @@ class TransmissionModel:
     ) -> None:
         tables = [get_opacity(m) if isinstance(m, str) else m for m in molecules]
         pairs = [get_opacity("H2-H2"), get_opacity("H2-He")]
-        check_opacities(tables, pairs)
+        check_opacities(tables)
+        pairs = [pair.at_wavelengths(tables[0].wavelength) for pair in pairs]
         self._sources = tuple(molecules)
         self._molecules = tuple(table.name for table in tables)
         self._inputs = Inputs(
@@ -158,6 +163,7 @@ class TransmissionModel:
             "abundance_profiles": dict(abundance_profiles or {}),
             "instruments": {name: tuple(ends) for name, ends in (instruments or {}).items()},
             "n_layers": int(n_layers),
+            "layer_density": layer_density,
             "nodes_per_decade": int(nodes_per_decade),
             "pressure_range": tuple(float(p) for p in pressure_range),
             "reference_pressure": float(reference_pressure),
@@ -171,8 +177,20 @@ class TransmissionModel:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._molar_masses = self._tensor([hydro.molar_mass(name) for name in self._molecules])
         self._opacity_provenance = {t.name: t.provenance for t in [*tables, *pairs]}
-        self._layers = Layering(n_layers, pressure_range, reference_pressure, self.device)
-        self._lines = LineAbsorbers(tables, self._layers.pressure, needed).to(self.device)
+        self._layers = Layering(
+            n_layers, pressure_range, reference_pressure, self.device, layer_density
+        )
+        plain, step = self._layers.plain, self._layers.step
+        self._lines = LineAbsorbers(
+            tables, self._layers.pressure, needed, 0.0 if plain else step
+        ).to(self.device)
+        self._columns = SlantColumns(
+            self._lines.weights,
+            self._lines.slopes,
+            step,
+            plain=plain,
+            one_pair_column=self._uniform,
+        ).to(self.device)
         self._pairs = PairAbsorbers(pairs, needed).to(self.device)
         self._set_up_continuum()
         self._samples = self._tensor(self._wavelength)
@@ -225,6 +243,7 @@ class TransmissionModel:
         return {
             "simulator": "builtin",
             "exosk": metadata.version("exosk"),
+            "citation": "exosk; the method is Brown's (2001, ApJ 553, 1006)",
             "molecules": list(self._molecules),
             "fixed": dict(self.fixed),
             "settings": {
@@ -301,7 +320,7 @@ class TransmissionModel:
             first_row=first_row,
             pressure_range=self._settings["pressure_range"],
         )
-        value = self._columns(self._tensor(theta))
+        value = self._named(self._tensor(theta))
         nodes = self._lines.pressure
         shells = self._shells(value)
         check_structure(
@@ -326,11 +345,9 @@ class TransmissionModel:
         -------
         tensor of shape (n, n_wavelengths)
         """
-        value = self._columns(theta)
+        value = self._named(theta)
         shells = self._shells(value)
-        columns = self._layers.columns(
-            shells, self._lines.weights, self._lines.slopes, one_pair_column=self._uniform
-        )
+        columns = self._columns(shells)
         sigma = self._cross_sections(value)
         shape = (*columns.shape[:2], len(self._wavelength))
         transmission = torch.bmm(
@@ -367,7 +384,7 @@ class TransmissionModel:
         pairs = self._pairs(temperature, torch.stack([h2 * h2, h2 * he], -1))
         return torch.cat([sigma, pairs], 1)
 
-    def _columns(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _named(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
         """Name the columns of theta and add the fixed values."""
         value = {name: theta[:, k] for k, name in enumerate(self.space.names)}
         for name, number in self.fixed.items():

@@ -182,6 +182,17 @@ def test_tables_cannot_be_changed_and_can_be_pickled(kind):
     assert np.array_equal(getattr(again, VALUES[kind]), getattr(table, VALUES[kind]))
 
 
+def test_a_pair_is_resampled_linearly_in_wavenumber():
+    table = collision_table()
+    same = table.at_wavelengths(table.wavelength)
+    assert np.allclose(same.log_coefficient, table.log_coefficient, rtol=1e-6)
+    middle = 2 / (1 / table.wavelength[1:] + 1 / table.wavelength[:-1])
+    between = (table.log_coefficient[:, 1:] + table.log_coefficient[:, :-1]) / 2
+    assert np.allclose(table.at_wavelengths(middle).log_coefficient, between, rtol=1e-6)
+    with pytest.raises(RangeError, match="not extrapolated"):
+        table.at_wavelengths([2 * table.wavelength[-1]])
+
+
 def spoil_unit(path):
     with h5py.File(path, "r+") as file:
         file["temperature"].attrs["unit"] = "degC"

@@ -11,9 +11,7 @@ from exosk.simulators.atmosphere import (
     inverse_scale,
     mean_molecular_mass,
     molar_mass,
-    path_moments,
     potential,
-    slant_paths,
 )
 
 TEMPERATURE = torch.tensor([500.0, 1400.0, 2800.0], dtype=torch.float64)
@@ -50,33 +48,6 @@ def test_layers_of_one_temperature_are_one_layer(reference):
     together = potential(scale, log_levels, reference)
     apart = potential(scale.expand(-1, 100), log_levels, reference)
     assert torch.allclose(together, apart, rtol=1e-12, atol=1e-24)
-
-
-@pytest.mark.parametrize("distance", [0, 1, 2, 10])
-def test_moments_of_pressure_along_a_path_match_an_integration(distance):
-    """A ray through a shallow atmosphere, r - b = s^2 / 2b, integrated numerically."""
-    step = 0.23
-    mean, variance = path_moments(20, step)
-    low, high = np.sqrt(max(distance - 0.5, 0)), np.sqrt(distance + 0.5)
-    s = np.linspace(low, high, 20_001)
-    y = (s**2 - distance) * step
-    expected = np.trapezoid(y, s) / (high - low)
-    assert mean[3, 3 + distance] == pytest.approx(expected, abs=1e-8)
-    spread = np.trapezoid((y - expected) ** 2, s) / (high - low)
-    assert variance[3, 3 + distance] == pytest.approx(spread, abs=1e-8)
-
-
-def test_a_chord_through_all_shells_has_pythagoras_length():
-    edges = torch.linspace(7e9, 8e9, 41, dtype=torch.float64)[None] * torch.tensor([[1.0], [1.3]])
-    paths = slant_paths(edges).numpy()
-    edges = edges.numpy()
-    middle = (edges[:, 1:] + edges[:, :-1]) / 2
-    chord = 2 * np.sqrt(edges[:, -1:] ** 2 - middle**2)
-    assert np.allclose(paths.sum(axis=2), chord, rtol=1e-9)
-    assert np.allclose(
-        np.tril(paths, -1), 0.0, atol=1e-3
-    )  # cm: below its lowest shell a ray is not
-    assert (np.triu(paths) >= 0).all()
 
 
 def test_the_mean_mass_of_a_mixture():

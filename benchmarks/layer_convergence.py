@@ -1,0 +1,89 @@
+"""Are a hundred layers enough? The default layering against 200 and 400.
+
+Asked for: within 1 ppm of 400 layers, over 100 random atmospheres of the default priors (ExoGAN's)
+and some extremes, at every sample of 0.3-30 um.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+from machine import describe_machine, report
+
+MOLECULES = ("H2O", "CO2", "CO", "CH4")
+REQUIRED = 1.0  # ppm
+BASE = {
+    "planet_radius": 1.2,
+    "planet_mass": 1.0,
+    "temperature": 1300.0,
+    "log_x_h2o": -3.5,
+    "log_x_co2": -4.5,
+    "log_x_co": -3.5,
+    "log_x_ch4": -5.0,
+    "log_p_cloud": 1.0,
+    "log_haze": -4.0,
+    "haze_slope": -4.0,
+}
+EXTREMES = {
+    "hot": {"temperature": 2900.0},
+    "cold": {"temperature": 300.0},
+    "small": {"planet_radius": 0.25, "planet_mass": 0.03, "temperature": 700.0},
+    "puffy": {"planet_radius": 1.4, "planet_mass": 0.2, "temperature": 1200.0},
+    "cloudy": {"log_p_cloud": -3.37},
+}
+
+
+def compare(n_random: int) -> dict[str, Any]:
+    from exosk.grids import SpectralGrid
+    from exosk.simulators import TransmissionModel
+
+    models = {n: TransmissionModel(MOLECULES, n_layers=n) for n in (100, 200, 400)}
+    names = models[100].space.names
+    cases = {"random": models[100].space.sample(n_random, 1)}
+    for label, changes in EXTREMES.items():
+        cases[label] = np.array([[(BASE | changes)[name] for name in names]])
+    bins = SpectralGrid.from_resolution(0.35, 28.0, 100)
+    matrix = bins.averaging_matrix(models[100].wavelength)
+    rows = {}
+    for label, theta in cases.items():
+        depth = {n: 1e6 * model.simulate(theta).astype(float) for n, model in models.items()}
+        error = np.abs(depth[100] - depth[400])
+        in_bins = np.abs((matrix @ (depth[100] - depth[400]).T).T)
+        where = np.unravel_index(error.argmax(), error.shape)
+        rows[label] = {
+            "feature_ppm": round(float(np.ptp(depth[400], axis=1).mean())),
+            "rms_ppm": round(float(np.sqrt(np.mean(error**2))), 4),
+            "largest_ppm": round(float(error.max()), 2),
+            "at_um": round(float(models[100].wavelength[where[1]]), 3),
+            "samples": error.size,
+            "samples_above_1ppm": int((error > REQUIRED).sum()),
+            "largest_in_r100_bins_ppm": round(float(in_bins.max()), 2),
+            "rms_of_200_layers_ppm": round(
+                float(np.sqrt(np.mean((depth[200] - depth[400]) ** 2))), 4
+            ),
+        }
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n-random", type=int, default=100)
+    options = parser.parse_args()
+    machine = describe_machine()
+    rows = compare(options.n_random)
+    print(
+        "100 against 400 layers, ppm   feature      rms   largest (at um)   above 1   R = 100 bins"
+    )
+    for label, row in rows.items():
+        print(
+            f"{label:28s} {row['feature_ppm']:9d} {row['rms_ppm']:8.4f} {row['largest_ppm']:9.2f} "
+            f"({row['at_um']:6.2f}) {row['samples_above_1ppm']:5d}/{row['samples']:<7d} "
+            f"{row['largest_in_r100_bins_ppm']:8.2f}"
+        )
+    report("layer_convergence", machine, {"molecules": MOLECULES, "cases": rows})
+
+
+if __name__ == "__main__":
+    main()
