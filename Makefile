@@ -26,7 +26,7 @@ test coverage: export NUMEXPR_NUM_THREADS := 1
 test coverage: export MPLBACKEND := Agg
 
 test: lint ## Lint, then run all tests (PYTEST_ARGS='-k grid' for some, WORKERS=4 for more cores)
-	@.ci/setup --browser
+	@.ci/setup --tests
 	.venv/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: setup ## Check style, formatting and types
@@ -39,12 +39,14 @@ format: setup ## Mend style and formatting where a tool can
 	.venv/bin/ruff format $(PYTHON_FILES)
 
 coverage: setup ## Run all tests and list the lines that none runs
+	@.ci/setup --tests
 	.venv/bin/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 opacities: setup ## Build the embedded opacity tables anew from their sources
 	.venv/bin/python exosk/opacities/embedded/build.py
 
 bench: setup ## Run the benchmarks in benchmarks/
+	@.ci/setup --tests
 	@for file in benchmarks/*.py; do \
 		[ "$$file" = benchmarks/machine.py ] || .venv/bin/python "$$file" || exit 1; \
 	done

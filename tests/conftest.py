@@ -15,3 +15,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the shared data sets (../shared/data) are not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def no_user_opacities(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the developer's own opacity tables out of the tests."""
+    monkeypatch.setenv("EXOSK_OPACITY_DIR", str(tmp_path_factory.getbasetemp() / "none"))

@@ -13,6 +13,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from exosk.cli.compare import compare_simulators
+from exosk.cli.opacity import opacity_app
+from exosk.cli.plugins import plugins
 from exosk.cli.retrieve import retrieve
 from exosk.cli.simulate import simulate
 from exosk.exceptions import ExoskError
@@ -29,6 +32,9 @@ app = typer.Typer(
 )
 app.command()(retrieve)
 app.command()(simulate)
+app.command("compare-simulators")(compare_simulators)
+app.command()(plugins)
+app.add_typer(opacity_app, name="opacity")
 
 
 def _print_version(wanted: bool) -> None:

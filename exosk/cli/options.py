@@ -26,6 +26,7 @@ __all__ = [
     "PriorFile",
     "Range",
     "Seed",
+    "SimulatorName",
     "StarRadius",
     "System",
     "WavelengthUnit",
@@ -52,12 +53,21 @@ Molecules = Annotated[
         f"Default: {','.join(DEFAULT_MOLECULES)}."
     ),
 ]
+SimulatorName = Annotated[
+    str | None,
+    typer.Option(
+        "--simulator",
+        help="Forward model, as `exosk plugins` lists them. Default: builtin.",
+        rich_help_panel=_SYSTEM,
+    ),
+]
 PriorFile = Annotated[
     Path | None,
     typer.Option(
         "--priors",
-        help="TOML file with `molecules`, a table \\[fixed] of values and a table \\[priors], "
-        'as in `temperature = {kind = "uniform", low = 500, high = 1500}`.',
+        help="TOML file with `molecules`, a table \\[fixed] of values, a table \\[priors], as in "
+        '`temperature = {kind = "uniform", low = 500, high = 1500}`, and a table \\[simulator], '
+        'as in `temperature_profile = "guillot"`.',
         rich_help_panel=_SYSTEM,
     ),
 ]
@@ -115,12 +125,42 @@ Columns = Annotated[
 
 @dataclass(frozen=True)
 class System:
-    """What a user stated of a system: absorbers, values, priors."""
+    """What a user stated of a system: absorbers, values, priors, the simulator and its options."""
 
     molecules: tuple[str, ...] = DEFAULT_MOLECULES
     fixed: Mapping[str, float] = field(default_factory=dict)
     priors: Mapping[str, Prior] = field(default_factory=dict)
     meta: Mapping[str, float] = field(default_factory=dict)
+    simulator: str = "builtin"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def profiles(self) -> dict[str, Any]:
+        """Those settings that decide which parameters there are."""
+        names = ("temperature_profile", "abundance_profiles", "chemistry")
+        return {name: self.settings[name] for name in names if name in self.settings}
+
+    def make_simulator(self, space: Any, fixed: Mapping[str, float]) -> Any:
+        """Make the simulator with these free parameters and values.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such option.
+        """
+        from exosk.simulators import get_simulator
+
+        try:
+            return get_simulator(
+                self.simulator, molecules=self.molecules, space=space, fixed=fixed, **self.settings
+            )
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+            raise UnknownNameError(
+                f"the simulator {self.simulator!r} does not have every option of the prior "
+                f"file's [simulator] table ({error})"
+            ) from error
 
 
 def read_columns(columns: list[str] | None) -> dict[str, str] | None:
@@ -140,6 +180,7 @@ def read_system(
     star_radius: float | None,
     planet_mass: float | None,
     temperature: float | None,
+    simulator: str | None = None,
 ) -> System:
     """Combine the prior file and the options; an option wins over the file.
 
@@ -170,7 +211,10 @@ def read_system(
         meta["planet_mass_err"] = 0.1 * planet_mass
     if temperature is not None:
         meta["equilibrium_temperature"] = _positive(temperature, "--temperature")
-    return System(tuple(names), fixed, priors, meta)
+    settings = dict(content.get("simulator", {}))
+    name = simulator or settings.pop("name", "builtin")
+    settings.pop("name", None)
+    return System(tuple(names), fixed, priors, meta, name, settings)
 
 
 def _read_prior_file(path: Path) -> dict[str, Any]:
@@ -181,7 +225,7 @@ def _read_prior_file(path: Path) -> dict[str, Any]:
         raise FileFormatError(f"there is no prior file {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FileFormatError(f"the prior file {path} is not readable TOML: {error}") from error
-    known = {"molecules": list, "fixed": dict, "priors": dict}
+    known = {"molecules": list, "fixed": dict, "priors": dict, "simulator": dict}
     for key, value in content.items():
         if key not in known:
             raise UnknownNameError.suggest(f"entry in {path}", key, known)

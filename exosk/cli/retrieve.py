@@ -45,6 +45,7 @@ def retrieve(
     star_radius: options.StarRadius = None,
     planet_mass: options.PlanetMass = None,
     temperature: options.EquilibriumTemperature = None,
+    simulator: options.SimulatorName = None,
     depth_unit: options.DepthUnit = None,
     wavelength_unit: options.WavelengthUnit = None,
     width: options.Width = None,
@@ -69,7 +70,9 @@ def retrieve(
     # Imports wait until they are needed, so that --help and a mistake are answered at once.
     from exosk.sources import load_spectrum
 
-    system = options.read_system(molecules, priors, star_radius, planet_mass, temperature)
+    system = options.read_system(
+        molecules, priors, star_radius, planet_mass, temperature, simulator
+    )
     reading = {
         "depth_unit": depth_unit,
         "wavelength_unit": wavelength_unit,
@@ -82,13 +85,12 @@ def retrieve(
         spectrum = spectrum.between(*wavelength_range)
     folder = _folder(out, target)
 
-    from exosk.simulators import get_simulator
     from exosk.simulators.system import space_for_spectrum
 
     space, fixed = space_for_spectrum(
-        spectrum, system.molecules, priors=system.priors, fixed=system.fixed
+        spectrum, system.molecules, priors=system.priors, fixed=system.fixed, **system.profiles
     )
-    simulator = get_simulator("builtin", molecules=system.molecules, space=space, fixed=fixed)
+    forward_model = system.make_simulator(space, fixed)
 
     from exosk.report import write_report
     from exosk.retrieval import retrieve as run
@@ -96,7 +98,7 @@ def retrieve(
     with stages() as tell:
         result = run(
             spectrum,
-            simulator,
+            forward_model,
             n_spectra=n_spectra,
             refine=refine,
             n_jobs=jobs or -1,

@@ -34,6 +34,7 @@ def simulate(
     star_radius: options.StarRadius = None,
     planet_mass: options.PlanetMass = None,
     temperature: options.EquilibriumTemperature = None,
+    simulator: options.SimulatorName = None,
 ) -> None:
     """Simulate noise-free training spectra and write them with their parameters.
 
@@ -46,27 +47,30 @@ def simulate(
     started = time.perf_counter()
     from exosk.datasets import simulate_dataset
     from exosk.instruments import get_instrument
-    from exosk.simulators import get_simulator
+    from exosk.simulators.inputs import atmosphere_names
     from exosk.simulators.quantities import default_space
     from exosk.simulators.system import space_for_spectrum
     from exosk.sources import load_spectrum
 
     if (like is None) == (instrument is None):
         raise RangeError("say whose bins to use: either --like OBSERVATION or --instrument NAME")
-    system = options.read_system(molecules, priors, star_radius, planet_mass, temperature)
+    system = options.read_system(
+        molecules, priors, star_radius, planet_mass, temperature, simulator
+    )
     if like is not None:
         target = load_spectrum(like)
         target = target.replace(meta={**target.meta, **system.meta})
         space, fixed = space_for_spectrum(
-            target, system.molecules, priors=system.priors, fixed=system.fixed
+            target, system.molecules, priors=system.priors, fixed=system.fixed, **system.profiles
         )
     else:
         target = get_instrument(instrument)
         fixed = {"star_radius": 1.0, **system.fixed}
         if system.meta:
             raise RangeError("--planet-mass and --temperature go with --like; use --priors here")
-        space = default_space(system.molecules, dict(system.priors), fixed)
-    simulator = get_simulator("builtin", molecules=system.molecules, space=space, fixed=fixed)
+        atmosphere = atmosphere_names(system.molecules, **system.profiles)
+        space = default_space(system.molecules, system.priors, fixed, atmosphere=atmosphere)
+    forward_model = system.make_simulator(space, fixed)
     with stages() as tell:
         done = 0
 
@@ -75,7 +79,7 @@ def simulate(
             done += more
             tell("simulating spectra", done / n)
 
-        data = simulate_dataset(simulator, n, target, random_state=seed, progress=count)
+        data = simulate_dataset(forward_model, n, target, random_state=seed, progress=count)
     path = out / "dataset.h5"
     data.save(path)
     seconds = round(time.perf_counter() - started, 2)

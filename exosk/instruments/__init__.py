@@ -15,6 +15,8 @@ def get_instrument(name: str, **options: Any) -> Instrument:
     ------
     UnknownNameError
         If no plugin offers it; the nearest names are in the message.
+    PluginError
+        If two plugins claim the name, or the one that has it fails.
     """
-    instrument: Instrument = default_manager().get("instruments", name)(**options)
+    instrument: Instrument = default_manager().make("instruments", name, **options)
     return instrument

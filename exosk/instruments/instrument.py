@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from exosk.exceptions import GridError, RangeError
 from exosk.spectra import SpectralGrid, Spectrum
@@ -93,6 +92,9 @@ class Instrument:
         -------
         Spectrum
         """
+        # Here, since scikit-learn and pandas with it would slow down every look-up of a name.
+        from sklearn.utils import check_random_state
+
         noise = check_random_state(random_state).standard_normal(self.grid.n_bins) * self.sigma
         observed = self.grid.average(wavelength, depth) + noise
         return Spectrum(self.grid, observed, self.sigma, instrument=self.name)

@@ -4,6 +4,8 @@ The builders (`exosk.opacities.line_by_line`, `exosk.opacities.alkali`) are modu
 and are not loaded here: reading a table needs none of them.
 """
 
+from exosk.opacities.collisions import COLLISION_LOG_FLOOR, CollisionTable
+from exosk.opacities.formats import KTable, read_opacity, write_opacity
 from exosk.opacities.library import (
     collision_names,
     embedded_names,
@@ -12,17 +14,13 @@ from exosk.opacities.library import (
     load_embedded,
 )
 from exosk.opacities.rayleigh import rayleigh_cross_section, rayleigh_h2, rayleigh_he
-from exosk.opacities.table import (
-    COLLISION_LOG_FLOOR,
-    LOG_FLOOR,
-    CollisionTable,
-    OpacityTable,
-)
+from exosk.opacities.table import LOG_FLOOR, OpacityTable
 
 __all__ = [
     "COLLISION_LOG_FLOOR",
     "LOG_FLOOR",
     "CollisionTable",
+    "KTable",
     "OpacityTable",
     "collision_names",
     "embedded_names",
@@ -32,4 +30,6 @@ __all__ = [
     "rayleigh_cross_section",
     "rayleigh_h2",
     "rayleigh_he",
+    "read_opacity",
+    "write_opacity",
 ]

@@ -140,7 +140,7 @@ ALKALIS: dict[str, Alkali] = {
 
 
 def alkali_cross_sections(
-    name: str,
+    name: str | Alkali,
     wavelength: np.ndarray,
     temperature: np.ndarray,
     pressure: np.ndarray,
@@ -148,12 +148,12 @@ def alkali_cross_sections(
     mode: Mode = "log_mean",
     samples_per_bin: int = 500,
 ) -> np.ndarray:
-    """Cross sections of Na or K on a grid of pressure, temperature and wavelength.
+    """Cross sections of an alkali on a grid of pressure, temperature and wavelength.
 
     Parameters
     ----------
-    name : {'Na', 'K'}
-        Which.
+    name : {'Na', 'K'} or Alkali
+        Which; one of one's own as an :class:`Alkali`.
     wavelength : array of shape (n_wavelength,)
         um, ascending.
     temperature : array of shape (n_temperature,)
@@ -175,9 +175,9 @@ def alkali_cross_sections(
     UnknownNameError
         If the name or the mode is not known.
     """
-    if name not in ALKALIS:
+    if isinstance(name, str) and name not in ALKALIS:
         raise UnknownNameError.suggest("alkali", name, ALKALIS)
-    alkali = ALKALIS[name]
+    alkali = ALKALIS[name] if isinstance(name, str) else name
     wavelength = np.asarray(wavelength, dtype=np.float64)
     centre = np.array(alkali.wavenumber)
     low, high = 1e4 / (centre.max() + WING_CUTOFF), 1e4 / (centre.min() - WING_CUTOFF)

@@ -29,7 +29,7 @@ import numpy as np
 
 from exosk.exceptions import UnknownNameError
 
-__all__ = ["Mode", "bin_average", "bin_edges", "bin_samples"]
+__all__ = ["Mode", "bin_average", "bin_edges", "bin_samples", "check_mode", "reduce_bins"]
 
 Mode = Literal["sample", "mean", "log_mean", "power_mean"]
 
@@ -38,6 +38,18 @@ POWER = 1.0 / 6.0
 # Between lines, beyond all wings, the cross section is zero and its logarithm is not. 1e-38
 # cm^2 is the tables' "none".
 _SMALLEST = 1e-38
+
+
+def check_mode(mode: str) -> None:
+    """Refuse a mode that is not known.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest known ones.
+    """
+    if mode not in get_args(Mode):
+        raise UnknownNameError.suggest("opacity sampling mode", mode, get_args(Mode))
 
 
 def bin_edges(wavelength: np.ndarray) -> np.ndarray:
@@ -82,8 +94,7 @@ def bin_samples(wavelength: np.ndarray, mode: Mode, samples_per_bin: int) -> np.
     UnknownNameError
         If there is no such mode.
     """
-    if mode not in get_args(Mode):
-        raise UnknownNameError.suggest("opacity sampling mode", mode, get_args(Mode))
+    check_mode(mode)
     if mode == "sample":
         return np.asarray(wavelength, dtype=np.float64)
     edges = np.log(bin_edges(wavelength))
@@ -110,10 +121,35 @@ def bin_average(cross_section: np.ndarray, n_bins: int, mode: Mode) -> np.ndarra
     """
     if mode == "sample":
         return cross_section
-    grouped = cross_section.reshape(*cross_section.shape[:-1], n_bins, -1)
+    n_samples = cross_section.shape[-1] // n_bins
+    return reduce_bins(cross_section, n_samples * np.arange(n_bins), mode)
+
+
+def reduce_bins(cross_section: np.ndarray, first: np.ndarray, mode: Mode) -> np.ndarray:
+    """Means over runs of samples, which need not be of one length.
+
+    Parameters
+    ----------
+    cross_section : array of shape (..., n_samples)
+        cm^2.
+    first : array of int of shape (n_bins,)
+        Where each bin begins, ascending; the last ends with the samples.
+    mode : {'mean', 'log_mean', 'power_mean'}
+        See the module's docstring.
+
+    Returns
+    -------
+    ndarray of shape (..., n_bins)
+        cm^2.
+    """
+    count = np.diff(first, append=cross_section.shape[-1])
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(values, first, axis=-1) / count
+
     if mode == "mean":
-        return grouped.mean(axis=-1)
+        return mean(cross_section)
     if mode == "power_mean":
-        return np.mean(grouped**POWER, axis=-1) ** (1.0 / POWER)
-    average = np.exp(np.log(np.maximum(grouped, _SMALLEST)).mean(axis=-1))
-    return np.where(grouped.max(axis=-1) > 0, average, 0.0)
+        return mean(cross_section**POWER) ** (1.0 / POWER)
+    average = np.exp(mean(np.log(np.maximum(cross_section, _SMALLEST))))
+    return np.where(np.maximum.reduceat(cross_section, first, axis=-1) > 0, average, 0.0)

@@ -26,7 +26,15 @@ import numpy as np
 from exosk.exceptions import FileFormatError
 from exosk.storage import atomic_path
 
-__all__ = ["Layout", "StoredTable", "quantisation_step", "read_table", "write_table"]
+__all__ = [
+    "Header",
+    "Layout",
+    "StoredTable",
+    "quantisation_step",
+    "read_header",
+    "read_table",
+    "write_table",
+]
 
 SCHEMA_VERSION = 1
 NO_OPACITY_CODE = -32768
@@ -64,6 +72,16 @@ class StoredTable:
     name: str
     axes: dict[str, np.ndarray]
     log_values: np.ndarray
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file without its cube: what kind of table, of what, over which axes, from where."""
+
+    kind: str
+    name: str
+    axes: dict[str, np.ndarray]
     provenance: dict[str, Any]
 
 
@@ -105,14 +123,17 @@ def write_table(path: str | os.PathLike[str], layout: Layout, table: StoredTable
     codes = np.rint((table.log_values.astype(np.float64) - offset) / scale)
     codes = np.where(table.log_values > layout.floor, codes, NO_OPACITY_CODE)
     codes = np.ascontiguousarray(np.moveaxis(codes, -1, 0).astype(np.int16))
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["format"] = layout.kind
+    # As in exosk.storage.create_hdf5: with checksums, a damaged table is an error and not another
+    # opacity.
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["format"] = _fixed(layout.kind)
         file.attrs["schema_version"] = SCHEMA_VERSION
-        file.attrs["name"] = table.name
-        file.attrs["provenance"] = json.dumps(table.provenance, indent=1, sort_keys=True)
+        file.attrs["name"] = _fixed(table.name)
+        file.attrs["provenance"] = _fixed(json.dumps(table.provenance, indent=1, sort_keys=True))
         for axis, unit in layout.axes.items():
-            file.create_dataset(axis, data=table.axes[axis].astype(np.float64))
-            file[axis].attrs["unit"] = unit
+            values = table.axes[axis].astype(np.float64)
+            file.create_dataset(axis, data=values, chunks=values.shape, fletcher32=True)
+            file[axis].attrs["unit"] = _fixed(unit)
         dataset = file.create_dataset(
             layout.values,
             data=codes,
@@ -120,8 +141,9 @@ def write_table(path: str | os.PathLike[str], layout: Layout, table: StoredTable
             compression="gzip",
             compression_opts=9,
             shuffle=True,
+            fletcher32=True,
         )
-        dataset.attrs["unit"] = layout.unit
+        dataset.attrs["unit"] = _fixed(layout.unit)
         dataset.attrs["scale"] = scale
         dataset.attrs["offset"] = offset
         dataset.attrs["no_opacity_code"] = NO_OPACITY_CODE
@@ -158,8 +180,8 @@ def read_table(path: str | os.PathLike[str], layout: Layout) -> StoredTable:
             codes = np.moveaxis(dataset[()], 0, -1)
             scale, offset = float(dataset.attrs["scale"]), float(dataset.attrs["offset"])
             missing = codes == int(dataset.attrs["no_opacity_code"])
-            name = str(file.attrs["name"])
-            provenance = json.loads(file.attrs["provenance"])
+            name = _text(file.attrs["name"])
+            provenance = json.loads(_text(file.attrs["provenance"]))
     except FileNotFoundError:
         raise
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -173,8 +195,59 @@ def read_table(path: str | os.PathLike[str], layout: Layout) -> StoredTable:
     return StoredTable(name, axes, np.ascontiguousarray(log_values), provenance)
 
 
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read what a file says of itself, in milliseconds whatever its size.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that :func:`write_table` wrote, of any kind.
+
+    Raises
+    ------
+    FileFormatError
+        If it is truncated, no HDF5 file, or none of ours.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            kind = _text(file.attrs.get("format"))
+            if kind not in ("exosk-opacity", "exosk-collision"):
+                raise FileFormatError(f"{os.fspath(path)!r} is no exosk table of opacities")
+            axes = {
+                axis: np.asarray(file[axis][()], dtype=np.float64)
+                for axis in ("pressure", "temperature", "wavelength")
+                if axis in file
+            }
+            if not all(axis.ndim == 1 and axis.size for axis in axes.values()):
+                raise FileFormatError(f"{os.fspath(path)!r} has an axis that is no list")
+            return Header(
+                kind,
+                _text(file.attrs["name"]),
+                axes,
+                dict(json.loads(_text(file.attrs["provenance"]))),
+            )
+    except FileFormatError:
+        raise
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise FileFormatError(
+            f"{os.fspath(path)!r} cannot be read as an exosk table of opacities ({reason}); it may "
+            "be truncated: fetch or build it again"
+        ) from error
+
+
+def _fixed(text: str) -> np.bytes_:
+    """Text of fixed length: other text lies outside the checksums, and HDF5 can hang on it."""
+    return np.bytes_(text.encode("utf-8"))
+
+
+def _text(value: Any) -> str:
+    """Text of either kind; earlier tables have the other one."""
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
 def _check_header(path: str | os.PathLike[str], file: h5py.File, layout: Layout) -> None:
-    kind = file.attrs.get("format")
+    kind = _text(file.attrs.get("format"))
     if kind != layout.kind:
         raise FileFormatError(
             f"{os.fspath(path)!r} is not an {layout.kind} file (its format is {kind!r})"
@@ -186,7 +259,7 @@ def _check_header(path: str | os.PathLike[str], file: h5py.File, layout: Layout)
             "update exosk"
         )
     for name, unit in {**layout.axes, layout.values: layout.unit}.items():
-        found = file[name].attrs.get("unit")
+        found = _text(file[name].attrs.get("unit"))
         if found != unit:
             raise FileFormatError(
                 f"{os.fspath(path)!r} gives {name} in {found!r} where {unit!r} is expected"

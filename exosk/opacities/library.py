@@ -1,4 +1,4 @@
-"""Opacity tables by name: those that come with exosk, and those of plugins."""
+"""Opacity tables by name: the user's own, those that come with exosk, and those of plugins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from functools import cache
 from importlib import resources
 
 from exosk.exceptions import UnknownNameError
-from exosk.opacities.table import CollisionTable, OpacityTable
+from exosk.opacities import user_tables
+from exosk.opacities.collisions import CollisionTable
+from exosk.opacities.table import OpacityTable
 from exosk.plugin import default_manager
 
 __all__ = [
@@ -32,7 +34,9 @@ def collision_names() -> tuple[str, ...]:
 
 
 def get_opacity(name: str) -> OpacityTable | CollisionTable:
-    """Load the opacity registered under a name, by exosk or a plugin.
+    """Load the opacity of a name: the user's own if there is one, else exosk's or a plugin's.
+
+    The user's own tables lie in a folder (:mod:`exosk.opacities.user_tables`).
 
     Parameters
     ----------
@@ -49,9 +53,15 @@ def get_opacity(name: str) -> OpacityTable | CollisionTable:
     UnknownNameError
         If no opacity has the name.
     PluginError
-        If two plugins claim it.
+        If two plugins claim it, or the one that has it fails.
+    FileFormatError
+        If the user's own table of that name is damaged.
     """
-    return default_manager().get("opacities", name)()
+    for own, path in user_tables.user_tables().items():
+        if own.casefold() == str(name).casefold():
+            return user_tables.load_user_table(path)
+    table: OpacityTable | CollisionTable = default_manager().make("opacities", name)
+    return table
 
 
 def load_embedded(name: str) -> OpacityTable:

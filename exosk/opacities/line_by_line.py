@@ -12,35 +12,56 @@ Lorentzian half width gamma. A line's wing is cut 25 cm^-1 from its centre, the 
 goes back to Clough, Kneizys & Davies (1989, Atmos. Res. 23, 229); far wings are not Lorentzian,
 and no better general rule is known (Hedges & Madhusudhan 2016, MNRAS 458, 1427, on what it costs).
 Where gamma nears the cut-off, above some 100 bar, part of the strength is lost.
+
+:func:`monochromatic` adds up all profiles at each wavenumber; :func:`resolved` and
+:func:`cross_sections`, for many wavenumbers, do so on nested grids
+(:mod:`exosk.opacities.multigrid`), tens of times faster. The sum then errs by 0.6 % at most, but
+within 0.3 cm^-1 of where a strong line's wing ends; for lists of thousands of lines means over
+R = 1000 bins err by 0.1 % and less from 300 K on and up to 10 bar, above 1e-28 cm^2.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from astropy import constants
+from numpy.typing import ArrayLike
 from scipy.special import wofz
 
 from exosk.exceptions import FileFormatError, RangeError
-from exosk.opacities.binning import Mode, bin_average, bin_samples
+from exosk.opacities.binning import Mode, bin_edges, check_mode, reduce_bins
+from exosk.opacities.multigrid import LogGrid, PressureSums, Profiles
 
-__all__ = ["LineList", "cross_sections", "line_intensities", "monochromatic", "voigt"]
+__all__ = [
+    "LineList",
+    "cross_sections",
+    "fine_grid",
+    "line_intensities",
+    "monochromatic",
+    "resolved",
+    "voigt",
+]
 
 REFERENCE_TEMPERATURE = 296.0  # K, of all HITRAN parameters
 SECOND_RADIATION_CONSTANT = (constants.h * constants.c / constants.k_B).cgs.value  # cm K
 ATMOSPHERE = 1.01325  # bar
 WING_CUTOFF = 25.0  # cm-1
+#: Samples per unit of ln(wavelength): 500 in each bin of R = 1000. Their power means then err by
+#: 0.3 % rms for SO2 at 400 K and 1 ubar, whose Doppler width is half a step, and less for others;
+#: with 200 they would by 10 %.
+FINE_SAMPLING = 5e5
 
 _SPEED_OF_LIGHT = constants.c.cgs.value
 _BOLTZMANN = constants.k_B.cgs.value
 _ATOMIC_MASS = constants.u.cgs.value
 # Line-times-wavelength products evaluated at once: some 20 arrays of 4 MB at a time.
 _CHUNK = 1 << 19
+# Lines whose peak is below this at the Doppler width, cm^2, are left out: a hundredth of the
+# smallest cross section that a table holds.
+_INVISIBLE = 1e-40
 # |z|^2 beyond which two terms of the continued fraction give the Voigt function to 1e-4.
 _FAR = 225.0
 
@@ -111,44 +132,6 @@ class LineList:
     def select(self, keep: np.ndarray) -> LineList:
         """Return the lines of a mask or an index array."""
         return LineList(*(getattr(self, field.name)[keep] for field in fields(self)))
-
-    @classmethod
-    def from_par(cls, path: str | os.PathLike[str]) -> LineList:
-        """Read HITRAN's 160-character records (a .par file, or a HAPI table's .data file).
-
-        Parameters
-        ----------
-        path : path-like
-            The file; what follows character 160 is left alone.
-
-        Raises
-        ------
-        FileFormatError
-            If a record is not of that form.
-        """
-        columns = {  # field: (first character, end), Rothman et al. 2005, JQSRT 96, 139, table 1
-            "wavenumber": (3, 15),
-            "intensity": (15, 25),
-            "gamma_foreign": (35, 40),
-            "gamma_self": (40, 45),
-            "elower": (45, 55),
-            "n_foreign": (55, 59),
-            "delta_foreign": (59, 67),
-        }
-        # HITRAN numbers isotopologue 10 as 0, 11 as A, 12 as B.
-        isotopologue = {str(i % 10): i for i in range(1, 11)} | {"A": 11, "B": 12}
-        records = [line for line in Path(path).read_text().splitlines() if line.strip()]
-        try:
-            parsed = {
-                name: np.array([float(record[first:end]) for record in records])
-                for name, (first, end) in columns.items()
-            }
-            number = np.array([isotopologue[record[2]] for record in records])
-        except (ValueError, KeyError, IndexError) as error:
-            raise FileFormatError(
-                f"{os.fspath(path)!r} does not hold 160-character HITRAN records ({error})"
-            ) from error
-        return cls(**parsed, isotopologue=number)
 
 
 def line_intensities(
@@ -251,19 +234,23 @@ def monochromatic(
     ndarray of shape (n,)
         cm^2 per molecule.
     """
-    strength = line_intensities(lines, temperature, partition)
-    masses = np.array([mass[int(number)] for number in lines.isotopologue])
-    speed = np.sqrt(_BOLTZMANN * temperature / (masses * _ATOMIC_MASS))
-    doppler = lines.wavenumber * speed / _SPEED_OF_LIGHT
-    atmospheres = pressure / ATMOSPHERE
-    width = (1.0 - self_fraction) * lines.gamma_foreign + self_fraction * lines.gamma_self
-    lorentz = atmospheres * width * (REFERENCE_TEMPERATURE / temperature) ** lines.n_foreign
-    centre = lines.wavenumber + lines.delta_foreign * atmospheres
+    profiles = _profiles(lines, temperature, partition, mass, self_fraction)
+    profiles = profiles.select(profiles.strength > weakest)
+    return _direct(profiles, wavenumber, pressure, cutoff)
+
+
+def _direct(
+    profiles: Profiles, wavenumber: np.ndarray, pressure: float, cutoff: float
+) -> np.ndarray:
+    """Every profile at every wavenumber."""
+    strength = profiles.strength
+    doppler = profiles.centre * profiles.doppler
+    lorentz = pressure * profiles.lorentz
+    centre = profiles.centre + pressure * profiles.shift
 
     first = np.searchsorted(wavenumber, centre - cutoff, side="left")
     length = np.searchsorted(wavenumber, centre + cutoff, side="right") - first
-    # Lines that underflowed (a cold gas, a high lower state) cost as much as strong ones.
-    used = np.flatnonzero((length > 0) & (strength > weakest))
+    used = np.flatnonzero(length > 0)
     sigma = np.zeros(wavenumber.size)
     for chunk in _chunks(length[used]):
         line = used[chunk]
@@ -282,6 +269,68 @@ def monochromatic(
     return sigma
 
 
+def fine_grid(wavelength: np.ndarray, samples_per_bin: int | None = None) -> LogGrid:
+    """Grid that resolves the bins around given points, with all their widths in whole steps.
+
+    Parameters
+    ----------
+    wavelength : array of shape (n,)
+        um, ascending; n of two or more.
+    samples_per_bin : int, optional
+        In the narrowest bin; by default as many as make `FINE_SAMPLING`.
+
+    Returns
+    -------
+    LogGrid
+        From the last bin's far edge to the first's.
+    """
+    edges = np.log(1e4 / bin_edges(wavelength))[::-1]
+    narrowest = np.diff(edges).min()
+    samples = samples_per_bin or max(int(np.ceil(FINE_SAMPLING * narrowest - 0.5)), 1)
+    n_bins = (edges[-1] - edges[0]) / narrowest
+    if n_bins < 1.001 * wavelength.size:  # equal bins but for rounding: samples at the same places
+        n_bins = wavelength.size
+    size = int(np.ceil(n_bins * samples))
+    step = (edges[-1] - edges[0]) / size
+    return LogGrid(float(edges[0] + 0.5 * step), float(step), size)
+
+
+def resolved(
+    lines: LineList,
+    grid: LogGrid,
+    temperature: float,
+    pressure: ArrayLike,
+    *,
+    partition: Callable[[int, float], float],
+    mass: Mapping[int, float],
+    cutoff: float = WING_CUTOFF,
+    self_fraction: float = 0.0,
+) -> np.ndarray:
+    """Cross section on a fine grid, at one temperature and any pressures.
+
+    Parameters
+    ----------
+    lines : LineList
+        The lines.
+    grid : LogGrid
+        Uniform in ln(wavenumber); see :func:`fine_grid`.
+    temperature : float
+        K.
+    pressure : array of shape (n_pressure,)
+        bar.
+    partition, mass, cutoff, self_fraction
+        As for :func:`monochromatic`.
+
+    Returns
+    -------
+    ndarray of shape (n_pressure, grid.size)
+        cm^2 per molecule, by ascending wavenumber.
+    """
+    profiles = _profiles(lines, temperature, partition, mass, self_fraction)
+    sums = PressureSums(_visible(profiles).near(grid, 2 * cutoff), grid, cutoff)
+    return np.array([sums.at(float(p)) for p in np.atleast_1d(pressure)])
+
+
 def cross_sections(
     lines: LineList,
     wavelength: np.ndarray,
@@ -291,10 +340,11 @@ def cross_sections(
     partition: Callable[[int, float], float],
     mass: Mapping[int, float],
     mode: Mode = "sample",
-    samples_per_bin: int = 200,
+    samples_per_bin: int | None = None,
     cutoff: float = WING_CUTOFF,
     self_fraction: float = 0.0,
     weakest: float = 0.0,
+    n_jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Cross sections on a grid of pressure, temperature and wavelength.
@@ -304,7 +354,7 @@ def cross_sections(
     lines : LineList
         The lines.
     wavelength : array of shape (n_wavelength,)
-        um, ascending.
+        um, ascending; two or more.
     temperature : array of shape (n_temperature,)
         K.
     pressure : array of shape (n_pressure,)
@@ -313,11 +363,15 @@ def cross_sections(
         As for :func:`monochromatic`.
     mode : {'sample', 'mean', 'log_mean', 'power_mean'}
         What a grid point stands for; see :mod:`exosk.opacities.binning`.
-    samples_per_bin : int
-        Wavelengths evaluated per grid point in the mean modes. 'mean' wants steps below the
-        Doppler width; the other two are dominated by the wings and content with coarser ones.
+    samples_per_bin : int, optional
+        Wavelengths evaluated in the narrowest bin in the mean modes, by default 500 at R = 1000.
+        'mean' wants steps below the Doppler width; the other two are dominated by the wings and
+        content with coarser ones.
+    n_jobs : int
+        Processes that share the temperatures, as joblib counts them: -1 is all processors.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each pressure and temperature.
+        Called as ``progress(done, total)`` after each temperature with the number of pressures
+        and temperatures done.
 
     Returns
     -------
@@ -329,27 +383,92 @@ def cross_sections(
     UnknownNameError
         If there is no such mode.
     """
+    import joblib
+
+    check_mode(mode)
     wavelength = np.asarray(wavelength, dtype=np.float64)
-    wavenumber = 1e4 / bin_samples(wavelength, mode, samples_per_bin)[::-1]
-    result = np.zeros((len(pressure), len(temperature), wavelength.size))
-    total = len(pressure) * len(temperature)
-    for t, this_temperature in enumerate(temperature):
-        for p, this_pressure in enumerate(pressure):
-            sigma = monochromatic(
-                lines,
-                wavenumber,
-                float(this_temperature),
-                float(this_pressure),
-                partition=partition,
-                mass=mass,
-                cutoff=cutoff,
-                self_fraction=self_fraction,
-                weakest=weakest,
-            )
-            result[p, t] = bin_average(sigma[::-1], wavelength.size, mode)
-            if progress is not None:
-                progress(t * len(pressure) + p + 1, total)
+    temperature, pressure = np.atleast_1d(temperature), np.atleast_1d(pressure)
+
+    def at(t: float) -> Profiles:
+        # Here, because a partition function need not travel to another process.
+        profiles = _profiles(lines, t, partition, mass, self_fraction)
+        return profiles.select(profiles.strength > weakest) if weakest else _visible(profiles)
+
+    task = joblib.delayed(_one_temperature)
+    jobs = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
+        task(at(float(t)), wavelength, pressure, mode, samples_per_bin, cutoff) for t in temperature
+    )
+    result = np.zeros((pressure.size, temperature.size, wavelength.size))
+    for t, values in enumerate(jobs):
+        result[:, t] = values
+        if progress is not None:
+            progress((t + 1) * pressure.size, temperature.size * pressure.size)
     return result
+
+
+def _one_temperature(
+    profiles: Profiles,
+    wavelength: np.ndarray,
+    pressure: np.ndarray,
+    mode: Mode,
+    samples_per_bin: int | None,
+    cutoff: float,
+) -> np.ndarray:
+    result = np.zeros((pressure.size, wavelength.size))
+    if mode == "sample":
+        for row, p in zip(result, pressure):
+            row[:] = _direct(profiles, 1e4 / wavelength[::-1], float(p), cutoff)[::-1]
+        return result
+    whole = fine_grid(wavelength, samples_per_bin)
+    edges = np.log(1e4 / bin_edges(wavelength))[::-1]
+    first = np.ceil((edges - whole.start) / whole.step - 1e-3).astype(np.int64)
+    for bins in _octaves(edges):
+        border = first[bins.start : bins.stop + 1]
+        start = whole.start + whole.step * border[0]
+        grid = LogGrid(float(start), whole.step, int(border[-1] - border[0]))
+        near = profiles.near(grid, 2 * cutoff)
+        if near.centre.size == 0:
+            continue
+        sums = PressureSums(near, grid, cutoff)
+        for row, p in zip(result, pressure):
+            row[::-1][bins] = reduce_bins(sums.at(float(p)), border[:-1] - border[0], mode)
+    return result
+
+
+def _octaves(edges: np.ndarray) -> Iterable[slice]:
+    """Cut bins into runs that span a factor of two at most, or one bin."""
+    begin = 0
+    while begin < edges.size - 1:
+        end = int(np.searchsorted(edges, edges[begin] + np.log(2.0), side="right")) - 1
+        yield slice(begin, max(end, begin + 1))
+        begin = max(end, begin + 1)
+
+
+def _profiles(
+    lines: LineList,
+    temperature: float,
+    partition: Callable[[int, float], float],
+    mass: Mapping[int, float],
+    self_fraction: float,
+) -> Profiles:
+    """Give what the lines are at a temperature, per bar."""
+    numbers, which = np.unique(lines.isotopologue, return_inverse=True)
+    masses = np.array([mass[int(number)] for number in numbers])
+    doppler = np.sqrt(_BOLTZMANN * temperature / (masses * _ATOMIC_MASS)) / _SPEED_OF_LIGHT
+    width = (1.0 - self_fraction) * lines.gamma_foreign + self_fraction * lines.gamma_self
+    width = width * (REFERENCE_TEMPERATURE / temperature) ** lines.n_foreign
+    return Profiles(
+        lines.wavenumber,
+        doppler[which],
+        width / ATMOSPHERE,
+        lines.delta_foreign / ATMOSPHERE,
+        line_intensities(lines, temperature, partition),
+    )
+
+
+def _visible(profiles: Profiles) -> Profiles:
+    peak = profiles.strength / (np.sqrt(2 * np.pi) * profiles.doppler * profiles.centre)
+    return profiles.select(peak > _INVISIBLE)
 
 
 def _chunks(lengths: np.ndarray) -> list[slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -80,6 +80,7 @@ def render_html(
             simulator=simulator,
             fixed=_fixed(simulator, retrieval),
             settings=simulator.get("settings", {}),
+            structure=_structure(simulator.get("settings", {})),
             limits=_limits(opacities),
             opacity_sources={m: table.get("source", "") for m, table in opacities.items()},
             citations=_citations(retrieval, opacities),
@@ -183,6 +184,20 @@ def _fixed(simulator: dict[str, Any], retrieval: Retrieval) -> list[tuple[str, s
         for name, value in simulator.get("fixed", {}).items()
         if name not in retrieval.posterior.space
     ]
+
+
+def _structure(settings: Mapping[str, Any]) -> str:
+    """Say in words how temperature and composition change with height in the model."""
+    profile = settings.get("temperature_profile", "isothermal")
+    warm = {"isothermal": "isothermal", "guillot": "grey in its radiative transfer (Guillot)"}
+    mixed = (
+        "in chemical equilibrium"
+        if settings.get("chemistry") == "equilibrium"
+        else f"of {len(layered)} two-layer abundance{'s' if len(layered) > 1 else ''}"
+        if (layered := settings.get("abundance_profiles"))
+        else "well mixed"
+    )
+    return f"{warm.get(profile, f'of a {profile} temperature profile')}, {mixed}"
 
 
 def _limits(opacities: dict[str, Any]) -> list[tuple[str, list[str]]]:

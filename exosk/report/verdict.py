@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exosk.report.fit import fit_in_words
 from exosk.report.judgement import DETECTED, MoleculeJudgement, judge_molecules, judge_parameters
+from exosk.report.table_range import beyond_tables
 from exosk.report.wording import formula, join, parameter_title
 from exosk.retrieval import Retrieval
 
@@ -49,6 +50,7 @@ def verdict(retrieval: Retrieval) -> list[str]:
             f"The {join(edges)} {lies} at the edge of {its}: what the data would prefer beyond is "
             f"not known, and the other parameters lean on that edge."
         )
+    sentences += beyond_tables(retrieval)
     if "n_simulations" not in retrieval.posterior.meta:
         sentences.append(
             "This is the forest’s first look, which the simulator’s likelihood has not refined: "

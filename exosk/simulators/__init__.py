@@ -22,8 +22,10 @@ def get_simulator(name: str = "builtin", **options: Any) -> Simulator:
     ------
     UnknownNameError
         If no plugin offers it; the nearest names are in the message.
+    PluginError
+        If two plugins claim the name, or the one that has it fails.
     """
-    simulator: Simulator = default_manager().get("simulators", name)(**options)
+    simulator: Simulator = default_manager().make("simulators", name, **options)
     return simulator
 
 

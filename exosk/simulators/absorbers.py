@@ -21,10 +21,19 @@ from exosk.opacities import interpolation
 if TYPE_CHECKING:
     from exosk.opacities import CollisionTable, OpacityTable
 
-__all__ = ["LineAbsorbers", "PairAbsorbers", "pressure_nodes", "pressure_weights"]
+__all__ = [
+    "NODES_PER_DECADE",
+    "LineAbsorbers",
+    "PairAbsorbers",
+    "pressure_nodes",
+    "pressure_weights",
+]
 
 # Base 2 throughout: torch.exp2 takes half the time of torch.exp, and does not slow down
 # where the result underflows.
+#: Nodes of pressure a decade: where nothing changes with height, where temperature does, and where
+#: composition does, by steps of a tenth of a decade (some 3 ppm for a step of a thousandfold).
+NODES_PER_DECADE = {"uniform": 2, "temperature": 5, "composition": 10}
 # Points over which the interpolation's weights are averaged within a layer.
 _POINTS_A_LAYER = 32
 _LOG2_10 = math.log2(10.0)

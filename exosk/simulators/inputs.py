@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.parameters import ParameterSpace
 from exosk.simulators import profiles
+from exosk.simulators.chemistry import EquilibriumChemistry
 from exosk.simulators.quantities import OPTIONAL, PLANET, abundance_names, default_space
 
-__all__ = ["Inputs"]
+__all__ = ["Inputs", "atmosphere_names", "changes_with_height"]
 
 _DEFAULTS = {"star_radius": 1.0, "haze_slope": -4.0}
 # Each of these means something only beside the others.
@@ -23,6 +25,55 @@ _TOGETHER = {
     "faculae_fraction": ("faculae_temperature", "star_temperature"),
     "faculae_temperature": ("faculae_fraction", "star_temperature"),
 }
+
+
+def atmosphere_names(
+    molecules: Sequence[str],
+    *,
+    temperature_profile: str = "isothermal",
+    abundance_profiles: Mapping[str, str] | None = None,
+    chemistry: str = "free",
+) -> tuple[str, ...]:
+    """Return the parameters of temperature and composition.
+
+    Parameters
+    ----------
+    molecules : sequence of str
+        Absorbers.
+    temperature_profile, abundance_profiles, chemistry
+        As for :class:`Inputs`.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such profile or chemistry.
+    RangeError
+        If equilibrium chemistry is asked for together with abundance profiles.
+    """
+    names = profiles.temperature_profile(temperature_profile, (1e-9, 10.0)).names
+    abundances = profiles.check_abundance_profiles(abundance_profiles, molecules)
+    if chemistry == "free":
+        return (*names, *(n for m, kind in abundances.items() for n in abundance_names(m, kind)))
+    if chemistry != "equilibrium":
+        raise UnknownNameError.suggest("chemistry", chemistry, ["free", "equilibrium"])
+    if abundance_profiles:
+        raise RangeError(
+            f"in equilibrium, abundances follow from temperature and elements; leave out the "
+            f"abundance profile of {', '.join(abundance_profiles)} or take free chemistry"
+        )
+    return (*names, *EquilibriumChemistry.names)
+
+
+def changes_with_height(
+    temperature_profile: str,
+    abundance_profiles: Mapping[str, str] | None = None,
+    chemistry: str = "free",
+) -> str:
+    """Return ``"composition"``, only ``"temperature"``, or ``"uniform"``."""
+    layered = any(kind != "constant" for kind in (abundance_profiles or {}).values())
+    if layered or chemistry != "free":
+        return "composition"
+    return "uniform" if temperature_profile == "isothermal" else "temperature"
 
 
 class Inputs:
@@ -48,13 +99,16 @@ class Inputs:
         Parameters that the code has and can do without, free by default.
     also_known : sequence of str
         Parameters that the code has and that are not free by default.
-    equilibrium : bool, default=False
-        Take abundances from equilibrium chemistry, of ``log_metallicity`` and ``c_o_ratio``.
+    chemistry : {"free", "equilibrium"}
+        Abundances of their own, or of ``log_metallicity`` and ``c_o_ratio``.
+    device : torch.device or str, default="cpu"
+        Where the tensors of :meth:`log_abundances` live.
 
     Attributes
     ----------
-    space, fixed, temperature, abundances
-        Free parameters; fixed values; the temperature profile; each molecule's profile.
+    space, fixed, temperature, abundances, equilibrium
+        Free parameters; fixed values; the temperature profile; each molecule's profile;
+        the equilibrium chemistry, or None.
 
     Raises
     ------
@@ -76,17 +130,23 @@ class Inputs:
         pressure_range: tuple[float, float] = (1e-9, 10.0),
         optional: Sequence[str] = OPTIONAL,
         also_known: Sequence[str] = (),
-        equilibrium: bool = False,
+        chemistry: str = "free",
+        device: torch.device | str = "cpu",
     ) -> None:
         self.code = code
         self.temperature = profiles.temperature_profile(temperature_profile, pressure_range)
         self.abundances = profiles.check_abundance_profiles(abundance_profiles, molecules)
-        composition = (
-            ("log_metallicity", "c_o_ratio")
-            if equilibrium
-            else tuple(n for m, kind in self.abundances.items() for n in abundance_names(m, kind))
+        atmosphere = atmosphere_names(
+            molecules,
+            temperature_profile=temperature_profile,
+            abundance_profiles=abundance_profiles,
+            chemistry=chemistry,
         )
-        atmosphere = (*self.temperature.names, *composition)
+        self.equilibrium = (
+            EquilibriumChemistry(molecules, pressure_range, device=device)
+            if chemistry == "equilibrium"
+            else None
+        )
         if space is None:
             space = default_space(
                 molecules,
@@ -125,6 +185,26 @@ class Inputs:
     def __contains__(self, name: str) -> bool:
         """Whether a parameter is free or fixed."""
         return name in self.space or name in self.fixed
+
+    def log_abundances(
+        self, value: Mapping[str, torch.Tensor], pressure: torch.Tensor
+    ) -> torch.Tensor:
+        """Log10 volume mixing ratios at given pressures.
+
+        Parameters
+        ----------
+        value : mapping of str to tensor of shape (n,)
+            The parameters.
+        pressure : tensor of shape (n_levels,)
+            In bar.
+
+        Returns
+        -------
+        tensor of shape (n, n_levels, n_molecules), or (n, 1, n_molecules) when all are constant
+        """
+        if self.equilibrium is None:
+            return profiles.log_abundances(value, self.abundances, pressure)
+        return self.equilibrium(value, pressure, self.temperature(value, pressure))
 
     def rows(self, theta: Any) -> np.ndarray:
         """Return theta as an array of the right shape.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from exosk.parameters import ParameterSpace
-from exosk.spectra import SpectralGrid
+if TYPE_CHECKING:  # every look-up of a name loads this module; scipy.stats would slow it down
+    from exosk.parameters import ParameterSpace
+    from exosk.spectra import SpectralGrid
 
 __all__ = ["Simulator"]
 

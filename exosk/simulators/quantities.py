@@ -3,7 +3,8 @@
 Every simulator takes the same names, so that one prior file and one posterior serve them all.
 Without a system at hand the priors of planet and temperature are ExoGAN's (Zingales & Waldmann
 2018, AJ 156, 268, Table 2), those of the haze MacDonald & Madhusudhan's (2017, MNRAS 469, 1979),
-and those of Guillot's profile Line et al.'s (2013, ApJ 775, 137, Table 1).
+and those of Guillot's profile within Line et al.'s (2013, ApJ 775, 137, Table 1), narrow enough
+that most atmospheres stay below 3000 K, where opacity tables end, down to 10 bar.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ _QUANTITIES: dict[str, Parameter] = {
         Parameter("star_radius", Uniform(0.1, 3.0), "R_sun", r"$R_\star\ (R_\odot)$"),
         Parameter("temperature", _KELVIN, "K", r"$T\ (\mathrm{K})$"),
         Parameter("t_irr", _KELVIN, "K", r"$T_\mathrm{irr}\ (\mathrm{K})$"),
-        Parameter("t_int", Uniform(100.0, 500.0), "K", r"$T_\mathrm{int}\ (\mathrm{K})$"),
-        Parameter("log_kappa_ir", Uniform(-4.0, 0.0), "log cm2/g", r"$\log\kappa_\mathrm{IR}$"),
-        Parameter("log_gamma", Uniform(-2.0, 1.0), "dex", r"$\log\gamma$"),
+        Parameter("t_int", Uniform(50.0, 300.0), "K", r"$T_\mathrm{int}\ (\mathrm{K})$"),
+        Parameter("log_kappa_ir", Uniform(-4.0, -1.0), "log cm2/g", r"$\log\kappa_\mathrm{IR}$"),
+        Parameter("log_gamma", Uniform(-1.0, 1.0), "dex", r"$\log\gamma$"),
         Parameter("log_metallicity", Uniform(-1.0, 2.0), "dex", r"$\log Z/Z_\odot$"),
         Parameter("c_o_ratio", Uniform(0.1, 1.5), "", "C/O"),
         Parameter("log_p_cloud", Uniform(-6.0, 1.0), "log bar", r"$\log P_\mathrm{cloud}$"),

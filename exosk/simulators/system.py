@@ -9,6 +9,7 @@ import numpy as np
 
 from exosk.exceptions import RangeError
 from exosk.parameters import Normal, ParameterSpace, Prior, Uniform
+from exosk.simulators.inputs import atmosphere_names
 from exosk.simulators.quantities import default_space
 from exosk.spectra import Spectrum
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS, canonical
@@ -30,15 +31,16 @@ def space_for_spectrum(
     *,
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
+    **profiles: Any,
 ) -> tuple[ParameterSpace, dict[str, float]]:
-    """Choose the priors of the built-in model for one observation.
+    """Choose the priors of a simulator for one observation.
 
     What is stated wins; then ``spectrum.meta`` (``star_radius`` in R_sun, ``planet_mass`` and
     ``planet_mass_err`` in M_jup, ``equilibrium_temperature`` in K) is used: the star's radius is
-    fixed, the mass gets a normal prior of its published error, the temperature is uniform
-    between 0.4 and 1.4 times the equilibrium temperature, and the radius at the reference
-    pressure is uniform between 0.80 and 1.05 times the smallest transit radius. Abundances, cloud
-    and haze keep their wide defaults.
+    fixed, the mass gets a normal prior of its published error, temperatures (of any profile, but
+    for the internal one) are uniform between 0.4 and 1.4 times the equilibrium temperature, and
+    the radius at the reference pressure is uniform between 0.80 and 1.05 times the smallest
+    transit radius. Abundances, cloud and haze keep their wide defaults.
 
     Parameters
     ----------
@@ -50,6 +52,9 @@ def space_for_spectrum(
         Stated priors.
     fixed : mapping of str to float, optional
         Stated values.
+    **profiles
+        ``temperature_profile``, ``abundance_profiles`` and ``chemistry``, as the simulator takes
+        them.
 
     Returns
     -------
@@ -67,25 +72,28 @@ def space_for_spectrum(
     priors, fixed = dict(priors or {}), dict(fixed or {})
     meta = spectrum.meta
     stated = {*priors, *fixed}
+    molecules = tuple(molecules)
+    atmosphere = atmosphere_names(molecules, **profiles)
     if "star_radius" not in stated:
         fixed["star_radius"] = _from_meta(meta, "star_radius", "--star-radius (in solar radii)")
     if "planet_mass" not in stated:
         mass = _from_meta(meta, "planet_mass", "--planet-mass (in Jupiter masses)")
         error = float(meta.get("planet_mass_err") or _MASS_ERROR * mass)
         priors["planet_mass"] = Normal(mass, error, low=mass / 4)
-    if "temperature" not in stated:
+    temperatures = {n for n in atmosphere if n.startswith("temperature") or n == "t_irr"} - stated
+    if temperatures:
         equilibrium = _from_meta(
             meta, "equilibrium_temperature", "--temperature (equilibrium temperature in K)"
         )
         low, high = (share * equilibrium for share in _TEMPERATURE_SHARE)
-        priors["temperature"] = Uniform(max(low, 100.0), min(high, 3000.0))
+        priors |= dict.fromkeys(temperatures, Uniform(max(low, 100.0), min(high, 3000.0)))
     if "planet_radius" not in stated:
         if "star_radius" not in fixed:
             raise RangeError("a free star radius needs a stated prior for planet_radius too")
         smallest = np.sqrt(np.nanmin(np.maximum(spectrum.depth, 0)))
         radius = float(smallest * fixed["star_radius"] * SOLAR_RADIUS / JUPITER_RADIUS)
         priors["planet_radius"] = Uniform(*(share * radius for share in _RADIUS_SHARE))
-    return default_space(molecules, priors, fixed), fixed
+    return default_space(molecules, priors, fixed, atmosphere=atmosphere), fixed
 
 
 def _from_meta(meta: Mapping[str, Any], name: str, option: str) -> float:

@@ -21,7 +21,6 @@ knows no ray. Collision-induced absorption goes with density squared and has col
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -29,34 +28,32 @@ from typing import Any
 import numpy as np
 import torch
 
-from exosk.opacities import OpacityTable, get_opacity, rayleigh_h2, rayleigh_he
+from exosk.opacities import OpacityTable, get_opacity
 from exosk.parameters import ParameterSpace
 from exosk.simulators import atmosphere as hydro
-from exosk.simulators.absorbers import LineAbsorbers, PairAbsorbers, pressure_nodes
+from exosk.simulators.absorbers import (
+    NODES_PER_DECADE,
+    LineAbsorbers,
+    PairAbsorbers,
+    pressure_nodes,
+)
 from exosk.simulators.binned import samples_for
-from exosk.simulators.inputs import Inputs
+from exosk.simulators.inputs import Inputs, changes_with_height
 from exosk.simulators.layers import Layering, Shells
 from exosk.simulators.limits import check_opacities, check_structure, check_values
 from exosk.simulators.observation import contaminate, instrument_masks
-from exosk.simulators.profiles import log_abundances
 from exosk.simulators.quantities import CONTAMINATION, offset_name
+from exosk.simulators.scattering import Scatterers
 from exosk.simulators.slant import SlantColumns
 from exosk.simulators.workspace import Workspace, share_out
 from exosk.spectra import SpectralGrid
 
 __all__ = ["TransmissionModel"]
 
-_LN10 = math.log(10.0)
-# Haze: a times H2's Rayleigh cross section at 0.35 um, with a slope of its own
-# (Lecavelier des Etangs et al. 2008; MacDonald & Madhusudhan 2017, eq. 6).
-_HAZE_CROSS_SECTION = 5.31e-27  # cm^2
-_HAZE_WAVELENGTH = 0.35  # um
 # Elements of the largest tensor (spectra x rays x wavelengths) worked on at once: it stays
 # in cache, and memory does not grow with the number of spectra.
 _CHUNK_ELEMENTS = 3_000_000
 _CHECKED_AT_ONCE = 4096
-# Nodes of pressure a decade where temperature or composition change with height.
-_NODES_OF_PROFILES = 5
 
 
 class TransmissionModel:
@@ -87,6 +84,9 @@ class TransmissionModel:
         ``log_gamma``; or ``"<N>-point"``, of ``temperature_1`` (bottom) to ``temperature_<N>``.
     abundance_profiles : mapping of str to str, optional
         ``{"H2O": "two-layer"}`` adds ``log_x_h2o_top`` and ``log_p_h2o``, where it changes.
+    chemistry : {"free", "equilibrium"}
+        With "equilibrium", ``log_metallicity`` and ``c_o_ratio`` take the place of abundances
+        (:mod:`exosk.simulators.chemistry`).
     instruments : mapping of str to (float, float), optional
         Wavelength ranges, in um, of instruments that may have an offset.
     n_layers : int, default=100
@@ -94,8 +94,8 @@ class TransmissionModel:
     layer_density : {"exponential", "uniform"}
         Within a shell; "uniform" takes plain sums as other codes do, for comparison with them.
     nodes_per_decade : int, optional
-        Pressures at which cross sections are mixed: 2 a decade, or 5 where temperature or
-        composition change with height.
+        Pressures at which cross sections are mixed: 2 a decade, 5 where temperature changes with
+        height, or 10 where composition does.
     pressure_range : tuple of float, default=(1e-9, 10)
         Top and bottom of the atmosphere, in bar; it is opaque below the bottom.
     reference_pressure : float, default=10
@@ -128,6 +128,7 @@ class TransmissionModel:
         grid: SpectralGrid | None = None,
         temperature_profile: str = "isothermal",
         abundance_profiles: Mapping[str, str] | None = None,
+        chemistry: str = "free",
         instruments: Mapping[str, tuple[float, float]] | None = None,
         n_layers: int = 100,
         layer_density: str = "exponential",
@@ -141,6 +142,7 @@ class TransmissionModel:
         pairs = [get_opacity("H2-H2"), get_opacity("H2-He")]
         check_opacities(tables)
         pairs = [pair.at_wavelengths(tables[0].wavelength) for pair in pairs]
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._sources = tuple(molecules)
         self._molecules = tuple(table.name for table in tables)
         self._inputs = Inputs(
@@ -150,18 +152,19 @@ class TransmissionModel:
             fixed=fixed,
             temperature_profile=temperature_profile,
             abundance_profiles=abundance_profiles,
+            chemistry=chemistry,
+            device=self.device,
             pressure_range=pressure_range,
             also_known=("cloud_fraction", *CONTAMINATION, *map(offset_name, instruments or {})),
         )
-        self._uniform = temperature_profile == "isothermal" and set(
-            self._inputs.abundances.values()
-        ) == {"constant"}
+        changes = changes_with_height(temperature_profile, abundance_profiles, chemistry)
         if nodes_per_decade is None:
-            nodes_per_decade = 2 if self._uniform else _NODES_OF_PROFILES
+            nodes_per_decade = NODES_PER_DECADE[changes]
         self._settings = {
             "temperature_profile": temperature_profile,
             "abundance_profiles": dict(abundance_profiles or {}),
-            "instruments": {name: tuple(ends) for name, ends in (instruments or {}).items()},
+            "chemistry": chemistry,
+            "instruments": {name: list(ends) for name, ends in (instruments or {}).items()},
             "n_layers": int(n_layers),
             "layer_density": layer_density,
             "nodes_per_decade": int(nodes_per_decade),
@@ -174,7 +177,6 @@ class TransmissionModel:
         needed = samples_for(grid, tables[0].wavelength)
         self._grid = grid
         self._wavelength = tables[0].wavelength[needed]
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._molar_masses = self._tensor([hydro.molar_mass(name) for name in self._molecules])
         self._opacity_provenance = {t.name: t.provenance for t in [*tables, *pairs]}
         self._layers = Layering(
@@ -189,25 +191,17 @@ class TransmissionModel:
             self._lines.slopes,
             step,
             plain=plain,
-            one_pair_column=self._uniform,
+            one_pair_column=changes == "uniform",
         ).to(self.device)
         self._pairs = PairAbsorbers(pairs, needed).to(self.device)
-        self._set_up_continuum()
+        self._background = {"H2": 1 / (1 + he_h2_ratio), "He": he_h2_ratio / (1 + he_h2_ratio)}
+        self._scatterers = Scatterers(self._wavelength, self._background).to(self.device)
         self._samples = self._tensor(self._wavelength)
         self._masks = {
             name: mask.to(self.device)
             for name, mask in instrument_masks(instruments, self._wavelength).items()
         }
         self._work = Workspace()
-
-    def _set_up_continuum(self) -> None:
-        """Set what scatters at each wavelength."""
-        ratio = self._settings["he_h2_ratio"]
-        self._background = {"H2": 1 / (1 + ratio), "He": ratio / (1 + ratio)}
-        scattering = self._background["H2"] * rayleigh_h2(self._wavelength)
-        scattering += self._background["He"] * rayleigh_he(self._wavelength)
-        self._scattering = self._tensor(scattering, torch.float32)
-        self._log_haze_wavelength = self._tensor(np.log(self._wavelength / _HAZE_WAVELENGTH))
 
     def _tensor(self, values: Any, dtype: torch.dtype = torch.float64) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values), dtype=dtype, device=self.device)
@@ -322,13 +316,16 @@ class TransmissionModel:
         )
         value = self._named(self._tensor(theta))
         nodes = self._lines.pressure
+        temperature = self._inputs.temperature(value, nodes).cpu().numpy()
+        if self._inputs.equilibrium is not None:
+            self._inputs.equilibrium.check(self._inputs.values(theta), temperature, first_row)
         shells = self._shells(value)
         check_structure(
             value,
             first_row=first_row,
-            temperature=self._inputs.temperature(value, nodes).cpu().numpy(),
+            temperature=temperature,
             temperature_range=self._lines.temperature_range,
-            total=torch.pow(10.0, self._log_abundances(value, nodes)).sum(-1).cpu().numpy(),
+            total=torch.pow(10.0, self._inputs.log_abundances(value, nodes)).sum(-1).cpu().numpy(),
             inverse_radius=(shells.inverse_radius + shells.potential).cpu().numpy(),
             top=self._settings["pressure_range"][0],
         )
@@ -363,23 +360,18 @@ class TransmissionModel:
         """Lay out the atmospheres."""
         pressure = self._tensor(self._layers.pressure)
         temperature = self._inputs.temperature(value, pressure)
-        x = torch.pow(10.0, self._log_abundances(value, pressure))
+        x = torch.pow(10.0, self._inputs.log_abundances(value, pressure))
         mass = hydro.mean_molecular_mass(x, self._molar_masses, self._background_mass)
         return self._layers.shells(temperature, mass, value)
-
-    def _log_abundances(
-        self, value: dict[str, torch.Tensor], pressure: torch.Tensor
-    ) -> torch.Tensor:
-        return log_abundances(value, self._inputs.abundances, pressure)
 
     def _cross_sections(self, value: dict[str, torch.Tensor]) -> torch.Tensor:
         """Cross sections at the nodes, then of pairs at one amagat, (n, n_columns, n_samples)."""
         nodes = self._lines.pressure
         temperature = self._inputs.temperature(value, nodes)
-        log_x = self._log_abundances(value, nodes)
+        log_x = self._inputs.log_abundances(value, nodes)
         background = 1 - torch.pow(10.0, log_x).sum(-1)
         sigma = self._lines(temperature, log_x)
-        sigma += self._continuum(value, background)
+        sigma += self._scatterers(value, background)
         h2, he = (background * self._background[gas] for gas in ("H2", "He"))
         pairs = self._pairs(temperature, torch.stack([h2 * h2, h2 * he], -1))
         return torch.cat([sigma, pairs], 1)
@@ -390,19 +382,6 @@ class TransmissionModel:
         for name, number in self.fixed.items():
             value[name] = theta.new_full((len(theta),), float(number))
         return value
-
-    def _continuum(self, value: dict[str, torch.Tensor], background: torch.Tensor) -> torch.Tensor:
-        """Cross section per particle of what scatters, (n, n_nodes or 1, n_wavelengths)."""
-        sigma = background.to(torch.float32)[:, :, None] * self._scattering
-        if "log_haze" in value:
-            strength = (
-                math.log(_HAZE_CROSS_SECTION)
-                + (value["log_haze"] * _LN10)[:, None]
-                + (background * self._background["H2"]).log()
-            )
-            slope = value["haze_slope"][:, None] * self._log_haze_wavelength
-            sigma = sigma + (strength[:, :, None] + slope[:, None, :]).to(torch.float32).exp()
-        return sigma
 
     @property
     def _background_mass(self) -> float:

@@ -60,7 +60,7 @@ def load_spectrum(
     name = os.fspath(name_or_path)
     known: list[str] = []
     failures: list[str] = []
-    for source in _registered_sources() if sources is None else sources:
+    for source in _registered_sources(failures) if sources is None else sources:
         try:
             return source.load(name)
         except UnknownNameError:
@@ -72,13 +72,18 @@ def load_spectrum(
     raise UnknownNameError("; ".join([str(unknown).rstrip("."), *failures])) from None
 
 
-def _registered_sources() -> Iterator[Source]:
-    """Make the sources one at a time: a later one may never be needed."""
+def _registered_sources(failures: list[str]) -> Iterator[Source]:
+    """Make the sources one at a time: a later one may never be needed, and one may fail."""
     manager = default_manager()
     names = manager.names("sources")
     # What is at hand answers before an archive is asked.
     for name in sorted(names, key=lambda name: (name != "embedded", name)):
-        yield manager.get("sources", name)()
+        try:
+            source = manager.make("sources", name)
+        except ExoskError as error:
+            failures.append(str(error))
+        else:
+            yield source
 
 
 def _is_path(name_or_path: str | os.PathLike[str]) -> bool:

@@ -42,3 +42,33 @@ def test_an_unknown_instrument_is_suggested(run):
     done = run("simulate", "--n", "5", "--instrument", "nirspec-prysm")
     assert done.returncode == 2
     assert "nirspec-prism" in done.stderr
+
+
+def test_a_file_chooses_the_simulator_s_profiles(run, tmp_path):
+    (tmp_path / "system.toml").write_text(
+        'molecules = ["H2O", "CH4"]\n'
+        "[simulator]\n"
+        'temperature_profile = "guillot"\n'
+        'abundance_profiles = { H2O = "two-layer" }\n'
+        "[priors]\n"
+        't_irr = { kind = "uniform", low = 800, high = 1500 }\n'
+        'cloud_fraction = { kind = "uniform", low = 0, high = 1 }\n'
+    )
+    arguments = ("--n", "5", "--like", "wasp-12b", "--priors", "system.toml", "--out", "set")
+    done = run("simulate", *arguments)
+    assert done.returncode == 0, done.stderr
+    data = exosk.Dataset.load(tmp_path / "set" / "dataset.h5")
+    expected = {"t_irr", "log_gamma", "log_x_h2o_top", "log_p_h2o", "log_x_ch4", "cloud_fraction"}
+    assert expected <= set(data.space.names)
+    assert data.provenance["settings"]["temperature_profile"] == "guillot"
+
+
+def test_an_unknown_simulator_or_option_is_a_mistake(run, tmp_path):
+    done = run("simulate", "--n", "5", "--like", "wasp-12b", "--simulator", "bultin")
+    assert done.returncode == 2
+    assert "did you mean 'builtin'" in done.stderr
+    (tmp_path / "system.toml").write_text("[simulator]\ntemperature_profil = 'guillot'\n")
+    done = run("simulate", "--n", "5", "--like", "wasp-12b", "--priors", "system.toml")
+    assert done.returncode == 2
+    assert "temperature_profil" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exosk.opacities import COLLISION_LOG_FLOOR, LOG_FLOOR, CollisionTable, OpacityTable
-from exosk.simulators import TransmissionModel, transmission
+from exosk.simulators import TransmissionModel, scattering, transmission
 
 WAVELENGTH = np.geomspace(0.3, 1.0, 60)
 TEMPERATURE = np.array([100.0, 3000.0])
@@ -42,8 +42,10 @@ def laboratory(monkeypatch) -> Callable[..., TransmissionModel]:
         shelf = {table.name: table for table in tables}
         shelf |= {pair: no_collisions(pair, wavelength) for pair in ("H2-H2", "H2-He")}
         monkeypatch.setattr(transmission, "get_opacity", shelf.__getitem__)
-        monkeypatch.setattr(transmission, "rayleigh_h2", rayleigh or np.zeros_like)
-        monkeypatch.setattr(transmission, "rayleigh_he", np.zeros_like)
+        of_gas = {"H2": rayleigh or np.zeros_like, "He": np.zeros_like}
+        monkeypatch.setattr(
+            scattering, "rayleigh_cross_section", lambda gas, wavelength: of_gas[gas](wavelength)
+        )
         return TransmissionModel([table.name for table in tables], **options)
 
     return build

@@ -89,3 +89,35 @@ def test_what_nobody_said_is_asked_for(missing, option):
 def test_a_mass_in_kilograms_is_noticed():
     with pytest.raises(UnitError, match="kg"):
         space_for_spectrum(spectrum(**META | {"planet_mass": 5e26}), MOLECULES)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "temperatures", "others"),
+    [
+        ({"temperature_profile": "guillot"}, {"t_irr"}, {"t_int", "log_kappa_ir", "log_gamma"}),
+        ({"temperature_profile": "2-point"}, {"temperature_1", "temperature_2"}, set()),
+        ({"abundance_profiles": {"H2O": "two-layer"}}, {"temperature"}, {"log_x_h2o_top"}),
+        ({"chemistry": "equilibrium"}, {"temperature"}, {"log_metallicity", "c_o_ratio"}),
+    ],
+    ids=["guillot", "points", "two-layer", "equilibrium"],
+)
+def test_profiles_bring_their_own_parameters(profiles, temperatures, others):
+    space, _ = space_for_spectrum(spectrum(**META), MOLECULES, **profiles)
+    assert temperatures | others <= set(space.names)
+    equilibrium = META["equilibrium_temperature"]
+    for name in temperatures:
+        assert (space[name].prior.low, space[name].prior.high) == pytest.approx(
+            (0.4 * equilibrium, 1.4 * equilibrium)
+        )
+
+
+def test_equilibrium_leaves_no_abundance_free():
+    space, _ = space_for_spectrum(spectrum(**META), MOLECULES, chemistry="equilibrium")
+    assert not [name for name in space.names if name.startswith("log_x_")]
+    with pytest.raises(RangeError, match="leave out the abundance profile of H2O"):
+        space_for_spectrum(
+            spectrum(**META),
+            MOLECULES,
+            chemistry="equilibrium",
+            abundance_profiles={"H2O": "two-layer"},
+        )
