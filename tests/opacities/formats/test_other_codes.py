@@ -12,6 +12,14 @@ from exosk.opacities.masses import molar_mass
 ATOMIC_MASS_UNIT = 1.66053906660e-24  # g
 
 
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    """petitRADTRANS writes a configuration into the home folder when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture
 def taurex_hdf5():
     return pytest.importorskip("taurex.opacity.hdf5opacity").HDF5Opacity
