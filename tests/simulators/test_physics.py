@@ -7,6 +7,7 @@ import torch
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.parameters import ParameterSpace, Uniform
 from exosk.simulators import TransmissionModel
+from exosk.simulators.chemistry import EquilibriumChemistry
 from exosk.simulators.quantities import make_parameter
 from exosk.spectra import SpectralGrid
 
@@ -59,7 +60,7 @@ def test_equal_points_are_the_isothermal_model():
 def test_a_step_between_equal_abundances_is_none():
     two = VALUES | {"log_x_h2o_top": VALUES["log_x_h2o"], "log_p_h2o": -3.0}
     found = depth(two, abundance_profiles={"H2O": "two-layer"})
-    assert np.allclose(found, depth(nodes_per_decade=5), rtol=0, atol=0.01 * PPM)
+    assert np.allclose(found, depth(nodes_per_decade=10), rtol=0, atol=0.01 * PPM)
 
 
 @pytest.mark.parametrize(
@@ -171,11 +172,23 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("name", list(EVERYTHING["free"]))
-def test_gradients_match_finite_differences(name):
-    values = EVERYTHING["free"]
+BALANCED = {
+    "free": {n: VALUES[n] for n in ("planet_radius", "planet_mass", "star_radius", "temperature")}
+    | {"log_metallicity": 0.43, "c_o_ratio": 0.57},
+    "options": {"chemistry": "equilibrium"},
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [(EVERYTHING, name) for name in EVERYTHING["free"]]
+    + [(BALANCED, name) for name in ("temperature", "log_metallicity", "c_o_ratio")],
+    ids=[*EVERYTHING["free"], "balanced-temperature", "log_metallicity", "c_o_ratio"],
+)
+def test_gradients_match_finite_differences(case, name):
+    values = case["free"]
     space = ParameterSpace([make_parameter(n, MOLECULES) for n in values])
-    model = TransmissionModel(MOLECULES, space=space, grid=GRID, **EVERYTHING["options"])
+    model = TransmissionModel(MOLECULES, space=space, grid=GRID, **case["options"])
     theta = torch.tensor([list(values.values())], dtype=torch.float64, requires_grad=True)
     k = space.names.index(name)
     total = model.depth(theta).to(torch.float64).sum()
@@ -188,3 +201,42 @@ def test_gradients_match_finite_differences(name):
         high, low = (model.depth(theta + sign * shift).to(torch.float64).sum() for sign in (1, -1))
     expected = ((high - low) / (2 * step)).item()
     assert gradient[0, k].item() == pytest.approx(expected, rel=0.01, abs=5e-9 / step)
+
+
+def test_equilibrium_abundances_are_those_of_the_chemistry():
+    """Isothermal and at one pressure wherever light passes, the same as free abundances there."""
+    values = BALANCED["free"]
+    chemistry = EquilibriumChemistry(MOLECULES)
+    tensors = {n: torch.tensor([x], dtype=torch.float64) for n, x in values.items()}
+    pressure = torch.tensor([1e-5, 3e-5], dtype=torch.float64)
+    log_x = chemistry(tensors, pressure, tensors["temperature"][:, None])[0].numpy()
+    assert np.ptp(log_x[:, 0]) < 1e-3  # water hardly changes
+    range_ = {"pressure_range": (1e-5, 3e-5), "reference_pressure": 3e-5, "nodes_per_decade": 20}
+    mixed = depth(values, **range_, **BALANCED["options"])
+    free = {n: x for n, x in values.items() if n not in EquilibriumChemistry.names}
+    names = ("log_x_h2o", "log_x_co2", "log_x_ch4")
+    ends = [depth(free | dict(zip(names, map(float, row), strict=True)), **range_) for row in log_x]
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    assert (mixed > low - 0.1 * PPM).all()
+    assert (mixed < high + 0.1 * PPM).all()
+
+
+def test_carbon_rich_gas_has_no_water():
+    wavelength = TransmissionModel(MOLECULES, grid=GRID).wavelength
+    water = np.abs(wavelength - 1.4) < 0.01
+    oxygen, carbon = (
+        depth(BALANCED["free"] | {"c_o_ratio": x}, **BALANCED["options"]) for x in (0.5, 1.3)
+    )
+    assert (oxygen - carbon)[water].mean() > 50 * PPM
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"log_metallicity": 9.0}, "log_metallicity = 9 in row 0 is outside"),
+        ({"c_o_ratio": 30.0}, "c_o_ratio = 30 in row 0 is outside"),
+    ],
+)
+def test_elements_beyond_the_chemistry_are_refused(changes, message):
+    with pytest.raises(RangeError, match=message):
+        depth(BALANCED["free"] | changes, **BALANCED["options"])
