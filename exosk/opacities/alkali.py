@@ -31,7 +31,8 @@ from astropy import constants
 
 from exosk.exceptions import UnknownNameError
 from exosk.opacities.binning import Mode, bin_average, bin_samples
-from exosk.opacities.line_by_line import ATMOSPHERE, SECOND_RADIATION_CONSTANT, voigt
+from exosk.opacities.line_by_line import ATMOSPHERE, voigt
+from exosk.opacities.lines import SECOND_RADIATION_CONSTANT
 
 __all__ = ["ALKALIS", "WING_CUTOFF", "Alkali", "alkali_cross_sections"]
 

@@ -24,14 +24,9 @@ from numpy.typing import ArrayLike
 from exosk.exceptions import RangeError
 from exosk.opacities.binning import Mode, check_mode
 from exosk.opacities.hitran import isotopologue_masses, partition_sums
-from exosk.opacities.line_by_line import (
-    REFERENCE_TEMPERATURE,
-    WING_CUTOFF,
-    LineList,
-    cross_sections,
-    line_intensities,
-)
+from exosk.opacities.line_by_line import WING_CUTOFF, cross_sections
 from exosk.opacities.line_lists import LineFile, read_line_list
+from exosk.opacities.lines import REFERENCE_TEMPERATURE, LineList, line_intensities
 from exosk.opacities.table import OpacityTable
 
 __all__ = ["build_opacity", "kept_strength", "line_card", "valid_temperature", "wavelength_grid"]
@@ -261,11 +256,16 @@ def line_card(
     shortest = float(max(wavelength[0], 1e4 / centre.max()))
     longest = float(min(wavelength[-1], 1e4 / centre.min()))
     shares = ", ".join(f"{share['all']:g} at {at}" for at, share in kept.items())
-    limits = [
+    limit = (
         "a 296 K list without the hottest bands: of its bands' strength it keeps "
-        f"{shares or 'an unknown share'}; above {high:.0f} K it has too little opacity, most of "
-        "all between the strong lines, and abundances come out too high"
-    ]
+        f"{shares or 'an unknown share'}"
+    )
+    if high < temperature[-1]:
+        limit += (
+            f"; above {high:.0f} K it has too little opacity, most of all between the strong "
+            "lines, and abundances come out too high"
+        )
+    limits = [limit]
     if shortest > wavelength[0]:
         limits.append(
             f"no data below {shortest:.3f} um, where the list ends, which is not zero opacity"

@@ -19,7 +19,10 @@ __all__ = [
     "load_embedded",
 ]
 
-_MOLECULES = ("H2O", "CO2", "CH4", "CO", "O2", "O3", "Na", "K")
+_MOLECULES = (
+    *("H2O", "CO2", "CH4", "CO", "O2", "O3", "Na", "K"),
+    *("NH3", "SO2", "HCN", "H2S", "C2H2", "PH3"),
+)
 _PAIRS = ("H2-H2", "H2-He")
 
 

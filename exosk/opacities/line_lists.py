@@ -25,7 +25,7 @@ import numpy as np
 
 from exosk.exceptions import ExoskError, FileFormatError, RangeError
 from exosk.opacities.hitran import MOLECULES, molecule_number
-from exosk.opacities.line_by_line import LineList
+from exosk.opacities.lines import LineList
 
 __all__ = ["HELIUM_FRACTION", "LineFile", "read_line_list"]
 

@@ -29,13 +29,14 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.special import dawsn, wofz
 
-__all__ = ["LogGrid", "PressureSums", "Profiles"]
+from exosk.opacities.lines import LogGrid, Profiles
+
+__all__ = ["PressureSums"]
 
 #: y up to which a profile is taken as linear in it: the relative error is about y^2 in the core
 #: and ten times that at the feet of the Gaussian.
@@ -54,76 +55,6 @@ _WIDE = 8.0
 _BLOCK = 1 << 13  # values worked on at once: a dozen arrays of them stay in a processor's cache
 
 _Core = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class LogGrid:
-    """A grid uniform in ln(wavenumber).
-
-    Attributes
-    ----------
-    start : float
-        ln of the first wavenumber in cm^-1.
-    step : float
-        Of ln(wavenumber).
-    size : int
-        Number of points.
-    """
-
-    start: float
-    step: float
-    size: int
-
-    @property
-    def wavenumber(self) -> np.ndarray:
-        """cm^-1, ascending, of shape (size,)."""
-        return np.exp(self.start + self.step * np.arange(self.size))
-
-    def nodes(self, level: int) -> int:
-        """Points of the grid with 2^level times the step: one before the start, some beyond."""
-        return ((self.size - 1) >> level) + 5
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """What the sum of Voigt profiles needs to know of each line; arrays of shape (n_lines,).
-
-    Attributes
-    ----------
-    centre : ndarray
-        cm^-1, ascending, at no pressure.
-    doppler : ndarray
-        Standard deviation of the Gaussian over the wavenumber.
-    lorentz : ndarray
-        Half width at half maximum, cm^-1 per bar.
-    shift : ndarray
-        cm^-1 per bar.
-    strength : ndarray
-        cm per molecule.
-    """
-
-    centre: np.ndarray
-    doppler: np.ndarray
-    lorentz: np.ndarray
-    shift: np.ndarray
-    strength: np.ndarray
-
-    def near(self, grid: LogGrid, distance: float) -> Profiles:
-        """Those with a centre less than a distance (cm^-1) from the grid's ends."""
-        first, last = np.exp([grid.start, grid.start + grid.step * grid.size])
-        return self.select(
-            slice(*np.searchsorted(self.centre, [first - distance, last + distance]))
-        )
-
-    def select(self, kept: np.ndarray | slice) -> Profiles:
-        """Those of a mask or a slice."""
-        return Profiles(
-            self.centre[kept],
-            self.doppler[kept],
-            self.lorentz[kept],
-            self.shift[kept],
-            self.strength[kept],
-        )
 
 
 class PressureSums:

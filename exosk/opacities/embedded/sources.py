@@ -6,22 +6,20 @@ installed and nothing of it but numbers enters the tables.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import subprocess
 import sys
 import tarfile
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from exosk.exceptions import FileFormatError
 from exosk.opacities.embedded.isotopologues import with_rare_isotopologues
-from exosk.opacities.line_by_line import LineList
+from exosk.opacities.formats.exo_transmit import parse_exo_transmit
+from exosk.opacities.line_lists import LineFile, read_line_list
 
 __all__ = [
     "BORYSOW",
@@ -33,12 +31,9 @@ __all__ = [
     "read_borysow",
     "read_co_lines",
     "read_exo_transmit",
-    "tips_partition",
 ]
 
-HITRAN_CO = 5  # HITRAN's number of CO
 _LOSCHMIDT = 2.686780111e19  # cm-3, CODATA 2018
-_ALL_NODES = 30, 13, 4616  # temperatures, pressures, wavelengths of an Exo_Transmit table
 
 
 @dataclass(frozen=True)
@@ -147,11 +142,7 @@ def read_member(archive: Path, data_file: DataFile) -> str:
 def read_exo_transmit(
     archive: Path, data_file: DataFile
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Read an Exo_Transmit table.
-
-    The first line holds the temperatures (K), the second the pressures (Pa); then, for each
-    wavelength (m), a line with it and a line per pressure: log10 of the pressure and the cross
-    sections at all temperatures, m^2 per molecule.
+    """Read an Exo_Transmit table (see :mod:`exosk.opacities.formats.exo_transmit`).
 
     Returns
     -------
@@ -164,16 +155,13 @@ def read_exo_transmit(
     cross_section : ndarray of shape (13, 30, 4616)
         cm^2 per molecule.
     """
-    values = np.array(read_member(archive, data_file).split(), dtype=np.float64)
-    n_t, n_p, n_w = _ALL_NODES
-    temperature, pressure = values[:n_t], values[n_t : n_t + n_p] * 1e-5
-    blocks = values[n_t + n_p :].reshape(n_w, 1 + n_p * (1 + n_t))
-    cube = blocks[:, 1:].reshape(n_w, n_p, 1 + n_t)
-    if not np.allclose(10.0 ** cube[:, :, 0], pressure * 1e5):
-        raise FileFormatError(f"{data_file.member} is no Exo_Transmit table of the known shape")
-    # Powers of ten; what comes of the unit's conversion is 9.999999999e-10.
-    pressure = 10.0 ** np.rint(np.log10(pressure))
-    return temperature, pressure, blocks[:, 0] * 1e6, np.moveaxis(cube[:, :, 1:], 0, -1) * 1e4
+    temperature, pressure, wavelength, cross_section = parse_exo_transmit(
+        read_member(archive, data_file), data_file.member
+    )
+    # Powers of ten, to the last bit: what comes of the unit's conversion is 9.999999999e-10.
+    decades = np.rint(np.log10(pressure * 1e-5)).astype(int)
+    pressure = np.array([float(f"1e{decade}") for decade in decades])
+    return temperature, pressure, wavelength * 1e6, cross_section * 1e4
 
 
 def read_borysow(
@@ -215,63 +203,20 @@ def read_borysow(
     return temperature[kept], coefficient
 
 
-def read_co_lines(path: Path, helium_fraction: float = 0.15) -> LineList:
+def read_co_lines(path: Path) -> LineFile:
     """Read HITRAN's 12C16O with its widths by H2 and He, and add the rarer isotopologues.
-
-    Behind the 160 characters of a record stand the half widths at 296 K by H2 and He and their
-    temperature exponents (gamma_h2, gamma_he, n_h2, n_he). They are mixed by number; no pressure
-    shift by H2 is known, and none is applied.
 
     Parameters
     ----------
     path : Path
-        HAPI's .data file.
-    helium_fraction : float
-        Share of He among the broadeners.
+        HAPI's .data file, with its .header beside it.
 
     Raises
     ------
     FileFormatError
-        If the widths are missing.
+        If the widths or the quantum numbers are missing.
     """
-    lines = LineList.from_par(path)
-    records = [line for line in Path(path).read_text().splitlines() if line.strip()]
-    records.sort(key=lambda record: float(record[3:15]))
-    try:
-        extra = np.array([[float(x) for x in r[160:].split(",")[1:5]] for r in records])
-        gamma_h2, gamma_he, n_h2, n_he = extra.T
-    except ValueError as error:
-        raise FileFormatError(
-            f"{path} does not give the widths by H2 and He behind each record"
-        ) from error
-    hydrogen = 1.0 - helium_fraction
-    gamma = hydrogen * gamma_h2 + helium_fraction * gamma_he
-    exponent = (hydrogen * gamma_h2 * n_h2 + helium_fraction * gamma_he * n_he) / gamma
-    lines = replace(
-        lines, gamma_foreign=gamma, n_foreign=exponent, delta_foreign=np.zeros(len(lines))
-    )
-    return with_rare_isotopologues(lines, path)
-
-
-def tips_partition(molecule: int) -> Any:
-    """Total internal partition sums of TIPS-2021 (Gamache et al. 2021, JQSRT 271, 107713).
-
-    Needs the distribution hitran-api.
-
-    Parameters
-    ----------
-    molecule : int
-        HITRAN's number of the molecule.
-
-    Returns
-    -------
-    callable
-        ``partition(isotopologue, temperature)``.
-    """
-    with contextlib.redirect_stdout(io.StringIO()):  # a banner of 20 lines
-        import hapi  # type: ignore[import-untyped]
-
-    def partition(isotopologue: int, temperature: float) -> float:
-        return float(hapi.partitionSum(molecule, isotopologue, temperature))
-
-    return partition
+    file = read_line_list(path, molecule="CO")
+    if "by air" in file.broadening:
+        raise FileFormatError(f"{path} does not give the widths by H2 and He behind each record")
+    return replace(file, lines=with_rare_isotopologues(file.lines, path))
