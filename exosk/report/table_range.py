@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from exosk.opacities.alkali import ALKALIS
 from exosk.report.judgement import judge_molecules
 from exosk.report.wording import formula
 from exosk.retrieval import Retrieval
@@ -45,7 +46,8 @@ def beyond_tables(retrieval: Retrieval) -> list[str]:
                     f"{hottest:.0f} K it absorbs more than its table says, so that its abundance "
                     f"comes out too high."
                 )
-        if "valid_wavelength" in table:
+        # The wings of a doublet end; a list of lines is cut off.
+        if "valid_wavelength" in table and molecule.name not in ALKALIS:
             first, last = (float(end) for end in table["valid_wavelength"])
             ends = [
                 f"{side} {end:.3g} µm"
