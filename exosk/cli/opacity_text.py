@@ -25,7 +25,7 @@ def print_catalogue(entries: Sequence[Entry], folder: Path) -> None:
     from exosk.opacities.user_tables import FOLDER_VARIABLE
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for header in ("name", "kind", "origin", "um", "K", "bar", "source"):
+    for header in ("name", "kind", "origin", "valid um", "valid K", "bar", "source"):
         table.add_column(header, no_wrap=True)
     console = Console(highlight=False)
     room = max(console.width - _LEFT_OF_SOURCE, 15)
@@ -33,7 +33,7 @@ def print_catalogue(entries: Sequence[Entry], folder: Path) -> None:
         if entry.problem and not entry.ranges:
             row = [escape(entry.name), "", entry.origin, "", "", "", "[red]cannot be used[/]"]
         else:
-            spans = (_span(entry, axis) for axis in ("wavelength", "temperature", "pressure"))
+            spans = (_valid(entry, axis) for axis in ("wavelength", "temperature", "pressure"))
             source = str(entry.card.get("source", ""))
             source = escape(source if len(source) <= room else f"{source[: room - 3]}...")
             row = [escape(entry.name), entry.kind, entry.origin, *spans, source]
@@ -57,6 +57,17 @@ def _span(entry: Entry, axis: str) -> str:
     if axis not in entry.ranges:
         return ""
     low, high, _ = entry.ranges[axis]
+    return _written(axis, low, high)
+
+
+def _valid(entry: Entry, axis: str) -> str:
+    """Where the table holds what it should, which is less than it spans where a list ends."""
+    if axis in entry.ranges and (ends := entry.card.get(f"valid_{axis}")):
+        return _written(axis, *ends)
+    return _span(entry, axis)
+
+
+def _written(axis: str, low: float, high: float) -> str:
     if axis == "pressure":
         return f"{_short(low)}-{_short(high)}"
     return f"{low:.3g}-{high:.3g}" if axis == "wavelength" else f"{low:g}-{high:g}"
@@ -85,7 +96,7 @@ def print_entry(entry: Entry, k_table: dict[str, Any] | None, figure: Path | Non
             continue
         values = value if isinstance(value, list) else [value]
         if isinstance(value, dict):
-            values = [f"{part.replace('_', ' ')}: {said}" for part, said in value.items()]
+            values = [f"{part.replace('_', ' ')}: {_said(said)}" for part, said in value.items()]
         console.print(
             f"  {key.replace('_', ' ')}: {escape('; '.join(map(str, values)))}", soft_wrap=True
         )
@@ -97,6 +108,12 @@ def print_entry(entry: Entry, k_table: dict[str, Any] | None, figure: Path | Non
         )
     if figure:
         console.print(f"figure: {escape(str(figure))}", soft_wrap=True)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {said}" for key, said in value.items())
+    return str(value)
 
 
 def print_facts(console: Console, entry: Entry) -> None:

@@ -59,8 +59,8 @@ def beyond_tables(retrieval: Retrieval) -> list[str]:
             ]
             if ends:
                 sentences.append(
-                    f"There are no data of {name} {' or '.join(ends)}, where the model takes it "
-                    f"for transparent."
+                    f"The table of {name} is incomplete {' and '.join(ends)}: what it lacks there, "
+                    f"the model takes for transparent."
                 )
     return sentences
 

@@ -32,7 +32,7 @@ def test_bins_beyond_the_lines(retrieval):
     low, high = retrieval.spectrum.grid.range
     noted = with_water_card(retrieval, valid_wavelength=[low + 0.5, high - 0.5])
     (sentence,) = beyond_tables(noted)
-    assert f"below {low + 0.5:.3g} µm or above {high - 0.5:.3g} µm" in sentence
+    assert f"below {low + 0.5:.3g} µm and above {high - 0.5:.3g} µm" in sentence
 
 
 def test_a_molecule_that_was_not_found_needs_no_note(retrieval):
