@@ -14,6 +14,7 @@ __version__ = metadata.version("exosk")
 
 # One line a public name: where it lives.
 _HOME = {
+    "compare_simulators": "exosk.evaluation.simulators",
     "Dataset": "exosk.datasets",
     "ExoskError": "exosk.exceptions",
     "ForestRetriever": "exosk.models",

@@ -67,9 +67,10 @@ def test_constraints_are_exact_and_said_once():
     assert ranges == ["torch"], "only torch is a range: its builds differ between machines"
 
 
-def test_dev_is_every_extra():
+def test_dev_is_every_extra_that_needs_no_compiler():
     (everything,) = map(Requirement, EXTRAS["dev"])
-    assert everything.extras == set(EXTRAS) - {"dev"}
+    assert everything.extras == set(EXTRAS) - {"dev", "chemistry"}
+    assert "chemistry" in (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
 
 
 def test_changelog_knows_the_version():
