@@ -217,10 +217,13 @@ def _citations(retrieval: Retrieval, opacities: dict[str, Any]) -> list[tuple[st
     meta = retrieval.spectrum.meta
     data = as_list(retrieval.spectrum.reference)
     data += [f"doi:{doi}" for doi in as_list(meta.get("doi"))]
+    simulator = retrieval.provenance.get("simulator", {})
     groups = [
         ("Data", data),
         ("System", as_list((meta.get("parameter_references") or {}).values())),
         ("Opacities", [c for table in opacities.values() for c in as_list(table.get("citation"))]),
+        ("Chemistry", as_list(simulator.get("chemistry", {}).get("citation"))),
+        ("Simulator", as_list(simulator.get("citation"))),
         ("Method", METHOD_CITATIONS),
     ]
     return [(title, _unique(entries)) for title, entries in groups if entries]

@@ -89,7 +89,7 @@ class EquilibriumChemistry:
         self.molecules = tuple(table.species[k] for k in places)
         self.ranges = {n: (float(x[0]), float(x[-1])) for n, x in table.axes.items()}
         if pressure_range is not None:
-            self._refuse("pressure", np.array(pressure_range), "bar, ", "")
+            self._refuse("pressure", np.array(pressure_range), " bar", "")
         self.provenance = dict(table.provenance)
         self._shape = table.log_x.shape[1:]
         cube = np.moveaxis(table.log_x[places], 0, -1).astype(float)
@@ -177,7 +177,7 @@ class EquilibriumChemistry:
         """
         for name in self.names:
             self._refuse(name, np.asarray(value[name]), "", " in row {row}", first_row)
-        self._refuse("temperature", np.asarray(temperature), "K, ", " in row {row}", first_row)
+        self._refuse("temperature", np.asarray(temperature), " K", " in row {row}", first_row)
 
     def _refuse(
         self, name: str, values: np.ndarray, unit: str, where: str, first_row: int = 0
@@ -189,6 +189,6 @@ class EquilibriumChemistry:
             found = values[tuple(outside[0])]
             place = where.format(row=first_row + int(outside[0][0]))
             raise RangeError(
-                f"{name} = {found:g}{place} is outside {low:g} to {high:g} {unit}the range of the "
+                f"{name} = {found:g}{place} is outside {low:g} to {high:g}{unit}, the range of the "
                 f"equilibrium chemistry; narrow its prior, or let abundances be free"
             )

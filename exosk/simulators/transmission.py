@@ -22,22 +22,23 @@ knows no ray. Collision-induced absorption goes with density squared and has col
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 import torch
 
+from exosk.exceptions import RangeError
 from exosk.opacities import OpacityTable, get_opacity
 from exosk.parameters import ParameterSpace
-from exosk.simulators import atmosphere as hydro
 from exosk.simulators.absorbers import (
     NODES_PER_DECADE,
     LineAbsorbers,
     PairAbsorbers,
     pressure_nodes,
 )
+from exosk.simulators.atmosphere import molar_mass
 from exosk.simulators.binned import samples_for
+from exosk.simulators.configured import ConfiguredSimulator
 from exosk.simulators.inputs import Inputs, changes_with_height
 from exosk.simulators.layers import Layering, Shells
 from exosk.simulators.limits import check_opacities, check_structure, check_values
@@ -45,6 +46,7 @@ from exosk.simulators.observation import contaminate, instrument_masks
 from exosk.simulators.quantities import CONTAMINATION, offset_name
 from exosk.simulators.scattering import Scatterers
 from exosk.simulators.slant import SlantColumns
+from exosk.simulators.structure import lay_out
 from exosk.simulators.workspace import Workspace, share_out
 from exosk.spectra import SpectralGrid
 
@@ -54,9 +56,10 @@ __all__ = ["TransmissionModel"]
 # in cache, and memory does not grow with the number of spectra.
 _CHUNK_ELEMENTS = 3_000_000
 _CHECKED_AT_ONCE = 4096
+_CITATION = "exosk; the method is Brown's (2001, ApJ 553, 1006)"
 
 
-class TransmissionModel:
+class TransmissionModel(ConfiguredSimulator):
     """Transmission spectra of clear, cloudy and hazy H2/He atmospheres.
 
     In hydrostatic equilibrium with g(r); line absorption from opacity tables, H2 and He Rayleigh
@@ -144,10 +147,9 @@ class TransmissionModel:
         pairs = [pair.at_wavelengths(tables[0].wavelength) for pair in pairs]
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._sources = tuple(molecules)
-        self._molecules = tuple(table.name for table in tables)
         self._inputs = Inputs(
             "the built-in model",
-            self._molecules,
+            tuple(table.name for table in tables),
             space=space,
             fixed=fixed,
             temperature_profile=temperature_profile,
@@ -164,7 +166,7 @@ class TransmissionModel:
             "temperature_profile": temperature_profile,
             "abundance_profiles": dict(abundance_profiles or {}),
             "chemistry": chemistry,
-            "instruments": {name: list(ends) for name, ends in (instruments or {}).items()},
+            "instruments": {name: tuple(ends) for name, ends in (instruments or {}).items()},
             "n_layers": int(n_layers),
             "layer_density": layer_density,
             "nodes_per_decade": int(nodes_per_decade),
@@ -177,7 +179,7 @@ class TransmissionModel:
         needed = samples_for(grid, tables[0].wavelength)
         self._grid = grid
         self._wavelength = tables[0].wavelength[needed]
-        self._molar_masses = self._tensor([hydro.molar_mass(name) for name in self._molecules])
+        self._masses = {name: molar_mass(name) for name in ("H2", "He", *self.molecules)}
         self._opacity_provenance = {t.name: t.provenance for t in [*tables, *pairs]}
         self._layers = Layering(
             n_layers, pressure_range, reference_pressure, self.device, layer_density
@@ -194,6 +196,8 @@ class TransmissionModel:
             one_pair_column=changes == "uniform",
         ).to(self.device)
         self._pairs = PairAbsorbers(pairs, needed).to(self.device)
+        if not he_h2_ratio >= 0:
+            raise RangeError(f"he_h2_ratio must not be negative, got {he_h2_ratio:g}")
         self._background = {"H2": 1 / (1 + he_h2_ratio), "He": he_h2_ratio / (1 + he_h2_ratio)}
         self._scatterers = Scatterers(self._wavelength, self._background).to(self.device)
         self._samples = self._tensor(self._wavelength)
@@ -207,24 +211,9 @@ class TransmissionModel:
         return torch.as_tensor(np.asarray(values), dtype=dtype, device=self.device)
 
     @property
-    def space(self) -> ParameterSpace:
-        """The free parameters."""
-        return self._inputs.space
-
-    @property
-    def fixed(self) -> dict[str, float]:
-        """Values of the parameters that are not free."""
-        return self._inputs.fixed
-
-    @property
     def wavelength(self) -> np.ndarray:
         """Native sample points, ascending, in um, shape (n_wavelengths,)."""
         return self._wavelength
-
-    @property
-    def molecules(self) -> tuple[str, ...]:
-        """The absorbers whose abundance may vary."""
-        return self._molecules
 
     @property
     def pressure(self) -> np.ndarray:
@@ -234,40 +223,13 @@ class TransmissionModel:
     @property
     def provenance(self) -> dict[str, Any]:
         """Code, version, settings and opacities."""
-        return {
-            "simulator": "builtin",
-            "exosk": metadata.version("exosk"),
-            "citation": "exosk; the method is Brown's (2001, ApJ 553, 1006)",
-            "molecules": list(self._molecules),
-            "fixed": dict(self.fixed),
-            "settings": {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in self._settings.items()
-            },
-            "opacities": self._opacity_provenance,
-        }
+        return self._describe("builtin", ["exosk"], _CITATION, self._opacity_provenance)
 
-    def restrict(self, grid: SpectralGrid) -> TransmissionModel:
-        """Return the model on the samples that the bins of `grid` need.
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | {"device": str(self.device)}
 
-        Raises
-        ------
-        RangeError
-            If the model has no opacities in some bin.
-        """
-        return self.replace(grid=grid)
-
-    def replace(self, **changes: Any) -> TransmissionModel:
-        """Return a model with some of the constructor's arguments changed."""
-        arguments: dict[str, Any] = {
-            "molecules": self._sources,
-            "space": self.space,
-            "fixed": self.fixed,
-            "grid": self._grid,
-            "device": str(self.device),
-            **self._settings,
-        }
-        return TransmissionModel(**arguments | changes)
+    # Its tensors travel faster than they are made again.
+    __reduce__ = object.__reduce__
 
     def simulate(self, theta: Any) -> np.ndarray:
         """Compute transit depths.
@@ -358,11 +320,8 @@ class TransmissionModel:
 
     def _shells(self, value: dict[str, torch.Tensor]) -> Shells:
         """Lay out the atmospheres."""
-        pressure = self._tensor(self._layers.pressure)
-        temperature = self._inputs.temperature(value, pressure)
-        x = torch.pow(10.0, self._inputs.log_abundances(value, pressure))
-        mass = hydro.mean_molecular_mass(x, self._molar_masses, self._background_mass)
-        return self._layers.shells(temperature, mass, value)
+        ratio = self._settings["he_h2_ratio"]
+        return lay_out(self._inputs, value, self._layers, self._masses, ratio)
 
     def _cross_sections(self, value: dict[str, torch.Tensor]) -> torch.Tensor:
         """Cross sections at the nodes, then of pairs at one amagat, (n, n_columns, n_samples)."""
@@ -382,7 +341,3 @@ class TransmissionModel:
         for name, number in self.fixed.items():
             value[name] = theta.new_full((len(theta),), float(number))
         return value
-
-    @property
-    def _background_mass(self) -> float:
-        return sum(share * hydro.molar_mass(gas) for gas, share in self._background.items())

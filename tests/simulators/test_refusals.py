@@ -160,3 +160,8 @@ def test_a_parameter_that_is_both_free_and_fixed():
     space = default_space(("H2O",))
     with pytest.raises(RangeError, match="temperature is both free and fixed; choose one"):
         TransmissionModel(("H2O",), space=space, fixed={"temperature": 1000.0})
+
+
+def test_less_helium_than_none():
+    with pytest.raises(RangeError, match=r"he_h2_ratio must not be negative, got -0\.1"):
+        TransmissionModel(("H2O",), grid=GRID, he_h2_ratio=-0.1)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
-import torch
 
 from exosk.simulators import atmosphere
 from exosk.units import JUPITER_MASS, JUPITER_RADIUS
 
-__all__ = ["DECK", "inverse_radius", "levels_around", "planet_within"]
+__all__ = ["DECK", "levels_around", "planet_within"]
 
 #: Between the two levels at a cloud deck, in ln P.
 DECK = 1e-6
@@ -86,37 +84,3 @@ def planet_within(
     )
     inverse = 1 / (radius * JUPITER_RADIUS) + scale * math.log(within / reference)
     return within, 1 / inverse / JUPITER_RADIUS
-
-
-def inverse_radius(
-    levels: np.ndarray,
-    reference: float,
-    value: Mapping[str, torch.Tensor],
-    temperature: torch.Tensor,
-    molecular_mass: torch.Tensor,
-) -> torch.Tensor:
-    """Return 1/r at the levels, in 1/cm, which is zero or less where the atmosphere is unbound.
-
-    Parameters
-    ----------
-    levels : ndarray of shape (n_levels,)
-        In bar, top first.
-    reference : float
-        Where the radius is the planet's, in bar.
-    value : mapping of str to tensor of shape (n,)
-        ``planet_mass`` and ``planet_radius``, in Jupiter's.
-    temperature, molecular_mass : tensor of shape (n, n_levels - 1) or (n, 1)
-        In the middle of the layers, top first, in K and g.
-
-    Returns
-    -------
-    tensor of shape (n, n_levels)
-        Bottom first.
-    """
-    scale = atmosphere.inverse_scale(
-        temperature, molecular_mass, (value["planet_mass"] * JUPITER_MASS)[:, None]
-    )
-    potential = atmosphere.potential(
-        scale.flip(-1), torch.from_numpy(np.log(levels[::-1])), math.log(reference)
-    )
-    return 1 / (value["planet_radius"] * JUPITER_RADIUS)[:, None] + potential

@@ -14,7 +14,6 @@ here, as the light does, areas (Line & Parmentier 2016, ApJ 820, 78), of two run
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +24,25 @@ from exosk.exceptions import RangeError, UnknownNameError
 from exosk.grids import SpectralGrid
 from exosk.opacities import OpacityTable
 from exosk.parameters import ParameterSpace
-from exosk.simulators import atmosphere as hydro
 from exosk.simulators.binned import samples_for
+from exosk.simulators.configured import ConfiguredSimulator
 from exosk.simulators.inputs import Inputs
-from exosk.simulators.limits import check_structure, check_values
-from exosk.simulators.profiles import log_abundances
+from exosk.simulators.structure import check_layers
 from exosk_petitradtrans import mapping
 from exosk_petitradtrans.inputs import exosk_opacities, input_folder, user_opacities
-from exosk_petitradtrans.levels import DECK, inverse_radius, levels_around, planet_within
+from exosk_petitradtrans.levels import DECK, levels_around, planet_within
 from exosk_petitradtrans.transit import Transit
 
 __all__ = ["PetitRadtransModel"]
 
+_VERSIONS = ("petitRADTRANS", "exosk-petitradtrans", "exosk")
 _CITATION = [
     "Molliere et al. 2019, A&A 627, A67 (petitRADTRANS)",
     "Blain et al. 2024, JOSS 9(96), 7028 (petitRADTRANS 3)",
 ]
 
 
-class PetitRadtransModel:
+class PetitRadtransModel(ConfiguredSimulator):
     """Transmission spectra by petitRADTRANS.
 
     Line absorption, H2 and He Rayleigh scattering, H2-H2 and H2-He collision-induced absorption, an
@@ -57,7 +56,7 @@ class PetitRadtransModel:
         As of :class:`exosk.TransmissionModel`, with the same parameters: ``planet_radius``,
         ``planet_mass``, ``star_radius``, those of the temperature and abundance profiles,
         ``log_p_cloud``, ``cloud_fraction``, ``log_haze``, ``haze_slope``.
-    temperature_profile, abundance_profiles
+    temperature_profile, abundance_profiles, chemistry
         The same.
     n_layers : int, default=100
         Shells, equally spaced in log pressure, between ``n_layers + 1`` levels.
@@ -108,6 +107,7 @@ class PetitRadtransModel:
         grid: SpectralGrid | None = None,
         temperature_profile: str = "isothermal",
         abundance_profiles: Mapping[str, str] | None = None,
+        chemistry: str = "free",
         n_layers: int = 100,
         pressure_range: tuple[float, float] = (1e-9, 10.0),
         reference_pressure: float = 10.0,
@@ -144,10 +144,10 @@ class PetitRadtransModel:
                 "species and resolution choose among petitRADTRANS's own data; name its folder as "
                 "input_data, or leave them out"
             )
-        self._molecules = tuple(m if isinstance(m, str) else m.name for m in molecules)
         self._settings: dict[str, Any] = {
             "temperature_profile": temperature_profile,
             "abundance_profiles": dict(abundance_profiles or {}),
+            "chemistry": chemistry,
             "n_layers": int(n_layers),
             "pressure_range": tuple(float(p) for p in pressure_range),
             "reference_pressure": float(reference_pressure),
@@ -172,15 +172,14 @@ class PetitRadtransModel:
             self._opacities = user_opacities(
                 folder, self._sources, grid, mode, self._settings["species"], resolution
             )
-        # Spelt as the tables are.
-        self._molecules = tuple(self._opacities.species)
         self._inputs = Inputs(
             "petitRADTRANS",
-            self._molecules,
+            tuple(self._opacities.species),  # spelt as the tables are
             space=space,
             fixed=fixed,
             temperature_profile=temperature_profile,
             abundance_profiles=abundance_profiles,
+            chemistry=chemistry,
             pressure_range=pressure_range,
             also_known=("cloud_fraction",),
         )
@@ -191,69 +190,14 @@ class PetitRadtransModel:
         )
 
     @property
-    def space(self) -> ParameterSpace:
-        """The free parameters."""
-        return self._inputs.space
-
-    @property
-    def fixed(self) -> dict[str, float]:
-        """Values of the parameters that are not free."""
-        return self._inputs.fixed
-
-    @property
     def wavelength(self) -> np.ndarray:
         """Native sample points, ascending, in um, shape (n_wavelengths,)."""
         return self._transit.wavelength[self._kept]
 
     @property
-    def molecules(self) -> tuple[str, ...]:
-        """The absorbers whose abundance may vary."""
-        return self._molecules
-
-    @property
     def provenance(self) -> dict[str, Any]:
         """Code, versions, settings, opacities and what to cite."""
-        return {
-            "simulator": "petitradtrans",
-            "petitRADTRANS": metadata.version("petitRADTRANS"),
-            "exosk-petitradtrans": metadata.version("exosk-petitradtrans"),
-            "exosk": metadata.version("exosk"),
-            "molecules": list(self._molecules),
-            "fixed": dict(self.fixed),
-            "settings": {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in self._settings.items()
-            },
-            "opacities": self._opacities.provenance,
-            "citation": list(_CITATION),
-        }
-
-    def restrict(self, grid: SpectralGrid) -> PetitRadtransModel:
-        """Return the model on the part of its range that the bins of `grid` need.
-
-        Raises
-        ------
-        RangeError
-            If there are no opacities in some bin.
-        """
-        return self.replace(grid=grid)
-
-    def replace(self, **changes: Any) -> PetitRadtransModel:
-        """Return a model with some of the constructor's arguments changed."""
-        return PetitRadtransModel(**self._arguments() | changes)
-
-    def _arguments(self) -> dict[str, Any]:
-        return {
-            "molecules": self._sources,
-            "space": self.space,
-            "fixed": self.fixed,
-            "grid": self._grid,
-            **self._settings,
-        }
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The opacities are read again in the other process, which is quicker than sending them.
-        return _rebuild, (self._arguments(),)
+        return self._describe("petitradtrans", _VERSIONS, _CITATION, self._opacities.provenance)
 
     def simulate(self, theta: Any) -> np.ndarray:
         """Compute transit depths.
@@ -275,57 +219,16 @@ class PetitRadtransModel:
             cloud top is outside the atmosphere, or the atmosphere is not bound.
         """
         value = self._inputs.values(theta)
-        self._check(value)
+        opacities = self._opacities
+        check_layers(
+            self._inputs, value, self._settings, opacities.masses, opacities.temperature_range
+        )
         n = len(value["planet_radius"])
         depth = np.empty((n, int(self._kept.sum())))
         for row in range(n):
             one = {name: column[row : row + 1] for name, column in value.items()}
             depth[row] = self._depth(one, row)[self._kept]
         return depth
-
-    def _check(self, value: Mapping[str, np.ndarray]) -> None:
-        """Refuse what has no answer."""
-        check_values(value, first_row=0, pressure_range=self._settings["pressure_range"])
-        if len(value["planet_radius"]) == 0:
-            return
-        tensors = {name: torch.from_numpy(column) for name, column in value.items()}
-        temperature, log_x = self._profiles(tensors, self._levels)
-        check_structure(
-            tensors,
-            first_row=0,
-            temperature=temperature.numpy(),
-            temperature_range=self._opacities.temperature_range,
-            total=torch.pow(10.0, log_x).sum(-1).numpy(),
-            inverse_radius=inverse_radius(
-                self._levels,
-                self._settings["reference_pressure"],
-                tensors,
-                *self._structure(tensors),
-            ).numpy(),
-            top=self._settings["pressure_range"][0],
-        )
-
-    def _profiles(
-        self, value: Mapping[str, torch.Tensor], pressure: np.ndarray
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Temperature (n, n_levels or 1) and log abundances (n, n_levels or 1, n_molecules)."""
-        levels = torch.from_numpy(pressure)
-        return (
-            self._inputs.temperature(value, levels),
-            log_abundances(value, self._inputs.abundances, levels),
-        )
-
-    def _structure(self, value: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Temperature (K) and mean mass of a particle (g) in the middle of the layers."""
-        temperature, log_x = self._profiles(value, np.sqrt(self._levels[1:] * self._levels[:-1]))
-        masses = self._opacities.masses
-        background = mapping.background(np.zeros(1), self._settings["he_h2_ratio"])
-        mass = hydro.mean_molecular_mass(
-            torch.pow(10.0, log_x),
-            torch.tensor([masses[m] for m in self._molecules], dtype=torch.float64),
-            mapping.mean_molar_mass(background, masses).item(),
-        )
-        return temperature, mass
 
     def _depth(self, value: Mapping[str, np.ndarray], row: int) -> np.ndarray:
         """Depths of one atmosphere at all of petitRADTRANS's wavelengths."""
@@ -349,11 +252,15 @@ class PetitRadtransModel:
         """Run petitRADTRANS, under an opaque deck (bar) or a clear sky; radii in cm."""
         pressure = levels_around(self._levels, deck)
         tensors = {name: torch.from_numpy(column) for name, column in value.items()}
+        levels = torch.from_numpy(pressure)
         temperature, log_x = (
             tensor.expand(-1, len(pressure), *tensor.shape[2:])[0].numpy()
-            for tensor in self._profiles(tensors, pressure)
+            for tensor in (
+                self._inputs.temperature(tensors, levels),
+                self._inputs.log_abundances(tensors, levels),
+            )
         )
-        x = dict(zip(self._molecules, 10.0**log_x.T))
+        x = dict(zip(self.molecules, 10.0**log_x.T))
         ratios = x | mapping.background(sum(x.values()), self._settings["he_h2_ratio"])
         masses = self._opacities.masses
         mean = mapping.mean_molar_mass(ratios, masses)
@@ -389,8 +296,3 @@ class PetitRadtransModel:
             )
         except RangeError as error:
             raise RangeError(f"row {row}: {error}") from None
-
-
-def _rebuild(arguments: dict[str, Any]) -> PetitRadtransModel:
-    """Make the model that was pickled."""
-    return PetitRadtransModel(**arguments)

@@ -56,6 +56,8 @@ def test_the_difference_shrinks_with_layers(make, builtin):
         {"temperature_profile": "4-point"},
         {"temperature_profile": "guillot", "fixed": {"t_int": 200.0, "log_kappa_ir": -2.0}},
         {"abundance_profiles": {"H2O": "two-layer"}},
+        {"chemistry": "equilibrium"},
+        {"chemistry": "equilibrium", "temperature_profile": "4-point"},
         {"he_h2_ratio": 0.05},
         {"reference_pressure": 1e-3},
         {"reference_pressure": 100.0},

@@ -22,6 +22,7 @@ from taurex.temperature import TemperatureProfile
 from exosk.simulators.inputs import Inputs
 from exosk.simulators.profiles import PointProfile
 from exosk_taurex.components import (
+    GasesInEquilibrium,
     GasesOfExosk,
     LogisticGas,
     PowerLawHaze,
@@ -57,9 +58,13 @@ def assemble(
     """
     exact = settings["layers"] == "exact"
     top, bottom = (p * PASCAL for p in settings["pressure_range"])
-    chemistry = GasesOfExosk(fill_gases=["H2", "He"], ratio=[settings["he_h2_ratio"]])
-    for molecule, profile in inputs.abundances.items():
-        chemistry.addGas((ConstantGas if profile == "constant" else LogisticGas)(molecule))
+    background = {"fill_gases": ["H2", "He"], "ratio": [settings["he_h2_ratio"]]}
+    if inputs.equilibrium is not None:
+        chemistry = GasesInEquilibrium(tuple(inputs.abundances), inputs.equilibrium, **background)
+    else:
+        chemistry = GasesOfExosk(**background)
+        for molecule, profile in inputs.abundances.items():
+            chemistry.addGas((ConstantGas if profile == "constant" else LogisticGas)(molecule))
     contributions: list[Contribution] = [
         AbsorptionContribution(),
         CIAContribution(cia_pairs=list(PAIRS)),

@@ -6,7 +6,8 @@ the same names exactly (NPoint without smoothing; Guillot2010 with one visible s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from taurex.constants import AMU, RSOL
 from taurex.contributions import Contribution
 from taurex.data.fittable import fitparam
 from taurex.data.profiles.chemistry import TaurexChemistry
+from taurex.data.profiles.chemistry.gas.arraygas import ArrayGas
 from taurex.data.profiles.chemistry.gas.twolayergas import TwoLayerGas
 from taurex.data.stellar import BlackbodyStar
 from taurex.model import OneDForwardModel
@@ -21,11 +23,13 @@ from taurex.planet import Planet
 
 from exosk.opacities import rayleigh_h2, rayleigh_he
 from exosk.simulators.atmosphere import molar_mass
+from exosk.simulators.chemistry import EquilibriumChemistry
 from exosk.simulators.profiles import log_abundances
 from exosk.simulators.quantities import abundance_names
 from exosk_taurex.parameters import PASCAL
 
 __all__ = [
+    "GasesInEquilibrium",
     "GasesOfExosk",
     "LogisticGas",
     "PowerLawHaze",
@@ -74,6 +78,57 @@ class GasesOfExosk(TaurexChemistry):
     def get_molecular_mass(self, molecule: str) -> float:
         """Mass of a molecule in kg."""
         return molar_mass(molecule) * AMU
+
+
+class GasesInEquilibrium(GasesOfExosk):
+    """TauREx's chemistry with abundances from exosk's table of chemical equilibrium.
+
+    Parameters
+    ----------
+    molecules : sequence of str
+        The absorbers.
+    equilibrium : EquilibriumChemistry
+        Made for these; its parameters are fitting parameters here.
+    **options
+        TauREx's.
+    """
+
+    def __init__(
+        self, molecules: Sequence[str], equilibrium: EquilibriumChemistry, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._equilibrium = equilibrium
+        self._elements = {"log_metallicity": 0.0, "c_o_ratio": 0.5}
+        for molecule in molecules:
+            self.addGas(ArrayGas(molecule))
+        for name, bounds in (("log_metallicity", [-1.0, 2.0]), ("c_o_ratio", [0.1, 1.5])):
+
+            def read(self: GasesInEquilibrium, name: str = name) -> float:
+                return self._elements[name]
+
+            def write(self: GasesInEquilibrium, value: float, name: str = name) -> None:
+                self._elements[name] = value
+
+            self.add_fittable_param(name, name, read, write, "linear", False, bounds)
+
+    def initialize_chemistry(
+        self,
+        nlayers: int,
+        temperature_profile: np.ndarray,
+        pressure_profile: np.ndarray,
+        altitude_profile: np.ndarray | None = None,
+    ) -> None:
+        """Look up abundances at the layers' temperatures (K) and pressures (Pa)."""
+        log_x = self._equilibrium(
+            {name: torch.tensor([x], dtype=torch.float64) for name, x in self._elements.items()},
+            torch.as_tensor(np.ascontiguousarray(pressure_profile)) / PASCAL,
+            torch.as_tensor(np.ascontiguousarray(temperature_profile))[None],
+        )
+        for gas, x in zip(self._gases, 10.0 ** log_x[0].numpy().T):
+            gas._mix_ratio_array = x
+        super().initialize_chemistry(
+            nlayers, temperature_profile, pressure_profile, altitude_profile
+        )
 
 
 class LogisticGas(TwoLayerGas):

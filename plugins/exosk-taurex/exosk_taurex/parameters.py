@@ -21,6 +21,8 @@ log_x_h2o              H2O                            volume mixing ratio
 log_x_h2o, two layers  H2O_surface                    volume mixing ratio
 log_x_h2o_top          H2O_top                        volume mixing ratio
 log_p_h2o              H2O_P                          Pa
+log_metallicity        log_metallicity (this plugin)  dex above the Sun's
+c_o_ratio              c_o_ratio (of this plugin)     number of C atoms per O atom
 log_p_cloud            clouds_pressure                Pa
 log_haze               haze_strength (of this plugin) Rayleigh cross sections of H2 at 0.35 um
 haze_slope             haze_slope (of this plugin)    the power of wavelength
@@ -73,6 +75,8 @@ _KNOWN = {
     "t_irr": _Conversion("T_irr"),
     "t_int": _Conversion("T_int_guillot"),
     "log_kappa_ir": _Conversion("kappa_irr", 0.1, True),
+    "log_metallicity": _Conversion("log_metallicity"),
+    "c_o_ratio": _Conversion("c_o_ratio"),
     "log_p_cloud": _Conversion("clouds_pressure", PASCAL, True),
     "log_haze": _Conversion("haze_strength", 1.0, True),
     "haze_slope": _Conversion("haze_slope"),

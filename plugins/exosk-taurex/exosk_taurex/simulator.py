@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import numpy as np
-import torch
 from taurex.model import TransmissionModel
 
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.opacities import OpacityTable
 from exosk.parameters import ParameterSpace
-from exosk.simulators import atmosphere as hydro
 from exosk.simulators.absorbers import NODES_PER_DECADE, pressure_nodes
+from exosk.simulators.atmosphere import molar_mass
+from exosk.simulators.configured import ConfiguredSimulator
 from exosk.simulators.inputs import Inputs, changes_with_height
-from exosk.simulators.limits import check_structure, check_values
-from exosk.simulators.profiles import log_abundances
+from exosk.simulators.structure import check_layers
 from exosk.spectra import SpectralGrid
-from exosk.units import JUPITER_MASS, JUPITER_RADIUS
 from exosk_taurex.assembly import assemble
 from exosk_taurex.caches import lend_caches
 from exosk_taurex.parameters import to_taurex
@@ -31,10 +27,9 @@ __all__ = ["TaurexSimulator"]
 
 _VERSIONS = ("taurex", "exosk-taurex", "exosk", "numba")
 _CITATION = "Al-Refaie et al. 2021, ApJ 917, 37 (TauREx 3)"
-_CHECKED_AT_ONCE = 4096
 
 
-class TaurexSimulator:
+class TaurexSimulator(ConfiguredSimulator):
     """Transmission spectra by TauREx 3, one after the other.
 
     The same parameters mean the same atmosphere as in exosk's built-in model. By default the
@@ -56,6 +51,8 @@ class TaurexSimulator:
         Or ``"guillot"`` or ``"<N>-point"``, as in the built-in model.
     abundance_profiles : mapping of str to str, optional
         ``{"H2O": "two-layer"}``, as in the built-in model.
+    chemistry : {"free", "equilibrium"}
+        As in the built-in model.
     n_layers : int, default=100
         Layers, equally spaced in log pressure.
     pressure_range : tuple of float, default=(1e-9, 10)
@@ -104,6 +101,7 @@ class TaurexSimulator:
         grid: SpectralGrid | None = None,
         temperature_profile: str = "isothermal",
         abundance_profiles: Mapping[str, str] | None = None,
+        chemistry: str = "free",
         n_layers: int = 100,
         pressure_range: tuple[float, float] = (1e-9, 10.0),
         reference_pressure: float = 10.0,
@@ -129,13 +127,14 @@ class TaurexSimulator:
                 f"{he_h2_ratio:g}"
             )
         if nodes_per_decade is None:
-            changes = changes_with_height(temperature_profile, abundance_profiles)
+            changes = changes_with_height(temperature_profile, abundance_profiles, chemistry)
             nodes_per_decade = NODES_PER_DECADE[changes]
         self._sources = tuple(molecules)
         self._grid = grid
         self._settings: dict[str, Any] = {
             "temperature_profile": temperature_profile,
             "abundance_profiles": dict(abundance_profiles or {}),
+            "chemistry": chemistry,
             "n_layers": int(n_layers),
             "pressure_range": tuple(float(p) for p in pressure_range),
             "reference_pressure": float(reference_pressure),
@@ -157,49 +156,30 @@ class TaurexSimulator:
             cia_path,
         )
         for gas in ("H2", "He"):
-            if gas in self.molecules:
+            if gas in self.shelf.opacities:
                 raise RangeError(
                     f"{gas} fills the atmosphere in TauREx and cannot be an absorber too; leave "
                     f"it out of the molecules"
                 )
         self._inputs = Inputs(
             "the TauREx simulator",
-            self.molecules,
+            tuple(self.shelf.opacities),
             space=space,
             fixed=fixed,
             temperature_profile=temperature_profile,
             abundance_profiles=abundance_profiles,
+            chemistry=chemistry,
             pressure_range=pressure_range,
         )
-        masses = [hydro.molar_mass(name) for name in self.molecules]
-        self._molar_masses = torch.tensor(masses, dtype=torch.float64)
+        self._masses = {name: molar_mass(name) for name in ("H2", "He", *self.molecules)}
         wavenumber = 1e4 / self.wavelength[::-1]
         with lend_caches(self.shelf.opacities, self.shelf.pairs):
             self._model = assemble(wavenumber, self._inputs, self._settings)
-
-    def __reduce__(self) -> Any:
-        """Pickle the arguments: TauREx's models hold functions that cannot travel."""
-        return _make, (self._arguments(),)
-
-    @property
-    def space(self) -> ParameterSpace:
-        """The free parameters."""
-        return self._inputs.space
-
-    @property
-    def fixed(self) -> dict[str, float]:
-        """Values of the parameters that are not free."""
-        return self._inputs.fixed
 
     @property
     def wavelength(self) -> np.ndarray:
         """Native sample points, ascending, in um, shape (n_wavelengths,)."""
         return self.shelf.wavelength
-
-    @property
-    def molecules(self) -> tuple[str, ...]:
-        """The absorbers whose abundance may vary."""
-        return tuple(self.shelf.opacities)
 
     @property
     def model(self) -> TransmissionModel:
@@ -212,41 +192,7 @@ class TaurexSimulator:
     @property
     def provenance(self) -> dict[str, Any]:
         """Code, versions, settings, opacities and what to cite."""
-        return {
-            "simulator": "taurex",
-            **{name: metadata.version(name) for name in _VERSIONS},
-            "citation": _CITATION,
-            "molecules": list(self.molecules),
-            "fixed": dict(self.fixed),
-            "settings": {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in self._settings.items()
-            },
-            "opacities": self.shelf.provenance,
-        }
-
-    def restrict(self, grid: SpectralGrid) -> TaurexSimulator:
-        """Return the simulator on the samples that the bins of `grid` need.
-
-        Raises
-        ------
-        RangeError
-            If there are no opacities in some bin.
-        """
-        return self.replace(grid=grid)
-
-    def replace(self, **changes: Any) -> TaurexSimulator:
-        """Return a simulator with some of the constructor's arguments changed."""
-        return TaurexSimulator(**self._arguments() | changes)
-
-    def _arguments(self) -> dict[str, Any]:
-        return {
-            "molecules": self._sources,
-            "space": self.space,
-            "fixed": self.fixed,
-            "grid": self._grid,
-            **self._settings,
-        }
+        return self._describe("taurex", _VERSIONS, _CITATION, self.shelf.provenance)
 
     def simulate(self, theta: Any) -> np.ndarray:
         """Compute transit depths.
@@ -268,11 +214,9 @@ class TaurexSimulator:
             than one, the cloud top is outside the atmosphere, or the atmosphere is not bound.
         """
         value = self._inputs.values(theta)
-        n = len(self._inputs.rows(theta))
-        bottom = np.empty(n)
-        for start in range(0, n, _CHECKED_AT_ONCE):
-            rows = slice(start, start + _CHECKED_AT_ONCE)
-            bottom[rows] = self._check({name: x[rows] for name, x in value.items()}, start)
+        bottom = check_layers(
+            self._inputs, value, self._settings, self._masses, self.shelf.temperature_range
+        )
         # Guillot's optical depth goes with 1/g, and TauREx's g is the one at the bottom.
         if "log_kappa_ir" in value:
             shift = 2 * np.log10(value["planet_radius"] / bottom)
@@ -280,48 +224,11 @@ class TaurexSimulator:
         value["planet_radius"] = bottom
         if "log_haze" not in value:
             value.pop("haze_slope", None)
-        depth = np.empty((n, len(self.wavelength)))
+        depth = np.empty((len(bottom), len(self.wavelength)))
         with lend_caches(self.shelf.opacities, self.shelf.pairs):
-            for k in range(n):
+            for k in range(len(bottom)):
                 parameters = {name: x[k] for name, x in value.items()}
                 for name, number in to_taurex(parameters, self.molecules).items():
                     self._model[name] = number
                 depth[k] = self._model.model()[1][::-1]
         return depth
-
-    def _check(self, value: dict[str, np.ndarray], first_row: int) -> np.ndarray:
-        """Refuse what has no answer, and return the radius at the bottom, in R_jup."""
-        top, bottom = self._settings["pressure_range"]
-        check_values(value, first_row=first_row, pressure_range=(top, bottom))
-        columns = {name: torch.from_numpy(np.array(x)) for name, x in value.items()}
-        levels = torch.from_numpy(np.geomspace(bottom, top, self._settings["n_layers"] + 1))
-        middles = (levels[1:] * levels[:-1]).sqrt()
-        x = [
-            torch.pow(10.0, log_abundances(columns, self._inputs.abundances, pressure))
-            for pressure in (levels, middles)
-        ]
-        ratio = self._settings["he_h2_ratio"]
-        background = (hydro.molar_mass("H2") + ratio * hydro.molar_mass("He")) / (1 + ratio)
-        mass = hydro.mean_molecular_mass(x[1], self._molar_masses, background)
-        scale = hydro.inverse_scale(
-            self._inputs.temperature(columns, middles),
-            mass,
-            (columns["planet_mass"] * JUPITER_MASS)[:, None],
-        )
-        reference = math.log(self._settings["reference_pressure"])
-        inverse = 1 / (columns["planet_radius"] * JUPITER_RADIUS)[:, None]
-        inverse = inverse + hydro.potential(scale, levels.log(), reference)
-        check_structure(
-            columns,
-            first_row=first_row,
-            temperature=self._inputs.temperature(columns, levels).numpy(),
-            temperature_range=self.shelf.temperature_range,
-            total=x[0].sum(-1).numpy(),
-            inverse_radius=inverse.numpy(),
-            top=top,
-        )
-        return 1 / (inverse[:, 0].numpy() * JUPITER_RADIUS)
-
-
-def _make(arguments: dict[str, Any]) -> TaurexSimulator:
-    return TaurexSimulator(**arguments)

@@ -100,6 +100,20 @@ def test_a_two_layer_abundance_is_the_same_atmosphere():
     assert np.abs(builtin - taurex).max() < 0.1
 
 
+@pytest.mark.parametrize("profile", ["isothermal", "4-point"])
+@pytest.mark.parametrize("elements", [(0.0, 0.5), (1.5, 1.2)], ids=["solar", "metals and carbon"])
+def test_equilibrium_is_the_same_atmosphere(profile, elements):
+    free = {n: x for n, x in ORDINARY.items() if not n.startswith("log_x_")}
+    values = free | dict(zip(("log_metallicity", "c_o_ratio"), elements))
+    if profile == "4-point":
+        del values["temperature"]
+        values |= POINTS
+    options = {"chemistry": "equilibrium", "temperature_profile": profile, **FINE}
+    builtin, taurex = both(values, **options)
+    assert np.abs(builtin - taurex).max() < 0.1
+    assert np.ptp(taurex) > 10
+
+
 @pytest.mark.parametrize("reference", [1e-3, 1.0])
 def test_the_radius_may_be_that_at_any_pressure(reference):
     builtin, taurex = both(ORDINARY, reference_pressure=reference)

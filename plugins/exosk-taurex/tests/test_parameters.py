@@ -20,6 +20,7 @@ ATMOSPHERES = {
     "two points": {"temperature_1": 1500.0, "temperature_2": 900.0},
     "guillot": {"t_irr": 1500.0, "t_int": 200.0, "log_kappa_ir": -2.0, "log_gamma": -0.4},
     "two layers": {"log_x_h2o": -3.0, "log_x_h2o_top": -6.0, "log_p_h2o": -2.0},
+    "equilibrium": {"temperature": 1234.0, "log_metallicity": 0.7, "c_o_ratio": 0.9},
     "clouds and haze": {"log_p_cloud": -2.5, "log_haze": 3.0, "haze_slope": -6.0},
 }
 GRID = SpectralGrid.from_edges([2.0, 2.05])
@@ -49,8 +50,10 @@ def test_an_unknown_parameter_is_refused():
 
 @pytest.mark.parametrize("atmosphere", [a for a in ATMOSPHERES if a != "two layers"])
 def test_every_name_is_a_fitting_parameter_of_the_model_and_holds_what_was_set(atmosphere):
-    values = {"temperature": 1300.0} | PLANET | {"log_x_h2o": -4.0, "log_x_co2": -5.0}
-    values |= ATMOSPHERES[atmosphere]
+    values = {"temperature": 1300.0} | PLANET | ATMOSPHERES[atmosphere]
+    chemistry = "equilibrium" if atmosphere == "equilibrium" else "free"
+    if chemistry == "free":
+        values = {"log_x_h2o": -4.0, "log_x_co2": -5.0} | values
     profile = {"points": "4-point", "two points": "2-point", "guillot": "guillot"}
     if atmosphere in profile:
         del values["temperature"]
@@ -61,6 +64,7 @@ def test_every_name_is_a_fitting_parameter_of_the_model_and_holds_what_was_set(a
         fixed={},
         grid=GRID,
         temperature_profile=profile.get(atmosphere, "isothermal"),
+        chemistry=chemistry,
     )
     model.simulate([list(values.values())])
     held = {name: model.model[name] for name in to_taurex(values, MOLECULES)}
