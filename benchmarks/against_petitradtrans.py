@@ -46,9 +46,10 @@ from unittest import mock
 import numpy as np
 import torch
 from machine import RESULTS, describe_machine, report
+from tables import thinned
 
 import exosk
-from exosk.opacities import OpacityTable, get_opacity, rayleigh_h2, rayleigh_he
+from exosk.opacities import rayleigh_h2, rayleigh_he
 from exosk.opacities.masses import molar_mass
 from exosk.parameters import ParameterSpace
 from exosk.simulators import TransmissionModel, atmosphere
@@ -174,7 +175,7 @@ def shrinking(n: int) -> dict[str, Any]:
     """Differences with more and more layers of petitRADTRANS, fine nodes in both codes."""
     space = default_space(MOLECULES, fixed=())
     theta = atmospheres(space, n)
-    tables = thinned(10, 0.3, 30.0)
+    tables = thinned(MOLECULES, 10, 0.3, 30.0)
     common = {"molecules": tables, "space": space, "fixed": {}}
     fine = {"nodes_per_decade": 10}
     truth = TransmissionModel(device="cpu", n_layers=400, **common, **fine).simulate(theta)
@@ -241,27 +242,11 @@ def rayleigh() -> dict[str, list[float]]:
     return result
 
 
-def thinned(step: int, low: float, high: float) -> list[OpacityTable]:
-    """Every so many samples of the tables between two wavelengths, in um."""
-    tables = [get_opacity(name).select(low, high) for name in MOLECULES]
-    return [
-        OpacityTable(
-            t.name,
-            t.wavelength[::step],
-            t.temperature,
-            t.pressure,
-            t.log_cross_section[..., ::step],
-            t.provenance,
-        )
-        for t in tables
-    ]
-
-
 def speed(n_theirs: int, n_ours: int, n_rounds: int) -> dict[str, Any]:
     """Time both codes in turns; called in a process of its own."""
     torch.set_num_threads(1)
     clear = {"space": default_space(MOLECULES, optional=()), "fixed": {"star_radius": 1.0}}
-    coarse, fine = thinned(10, 1.0, 30.0), thinned(1, 1.0, 30.0)
+    coarse, fine = thinned(MOLECULES, 10, 1.0, 30.0), thinned(MOLECULES, 1, 1.0, 30.0)
     cases = {
         "correlated-k, R = 100": (coarse, "c-k", REQUIRED_RATIO),
         "line by line, R = 100": (coarse, "lbl", None),

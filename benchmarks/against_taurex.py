@@ -39,6 +39,7 @@ from unittest import mock
 import numpy as np
 import torch
 from machine import RESULTS, describe_machine, report
+from tables import thinned
 
 import exosk
 from exosk.opacities import COLLISION_LOG_FLOOR, CollisionTable, OpacityTable, get_opacity
@@ -166,7 +167,7 @@ def agreement(n: int, grid: SpectralGrid | None) -> tuple[dict[str, Any], dict[s
     case("clear, as they are", pair(False, **in_clear), without, None)
     case("clouds and haze, as they are", pair(False, **in_all), anywhere, None)
     # So many nodes fit into memory at a tenth of the wavelengths only.
-    tables = thinned(10, 0.3, 30.0)
+    tables = thinned(MOLECULES, 10, 0.3, 30.0)
     few = max(n // 5, 2)
     for label, more, asked in (
         ("profiles, alike, 20 nodes a decade", {"nodes_per_decade": 20}, 5.0),
@@ -215,26 +216,10 @@ def shrinking(grid: SpectralGrid | None) -> dict[str, Any]:
     return result
 
 
-def thinned(step: int, low: float, high: float) -> list[OpacityTable]:
-    """Every so many samples of the tables between two wavelengths."""
-    tables = [get_opacity(name).select(low, high) for name in MOLECULES]
-    return [
-        OpacityTable(
-            t.name,
-            t.wavelength[::step],
-            t.temperature,
-            t.pressure,
-            t.log_cross_section[..., ::step],
-            t.provenance,
-        )
-        for t in tables
-    ]
-
-
 def speed(n_taurex: int, n_builtin: int, n_rounds: int) -> dict[str, Any]:
     """Time both codes, in turns."""
     torch.set_num_threads(1)
-    coarse, fine = thinned(10, 1.0, 30.0), thinned(1, 0.3, 15.0)
+    coarse, fine = thinned(MOLECULES, 10, 1.0, 30.0), thinned(MOLECULES, 1, 0.3, 15.0)
     cases: dict[str, tuple[list[OpacityTable], dict[str, Any], float | None]] = {
         "isothermal, R = 100, 1-30 um": (coarse, {}, 100.0),
         "isothermal, R = 1000, 0.3-15 um": (fine, {}, 50.0),
@@ -306,7 +291,7 @@ def peak_memory(n_spectra: int) -> dict[str, Any]:
     import resource  # of Unix
 
     torch.set_num_threads(1)
-    model = clear_model(TransmissionModel, thinned(10, 1.0, 30.0), device="cpu")
+    model = clear_model(TransmissionModel, thinned(MOLECULES, 10, 1.0, 30.0), device="cpu")
     depth = model.simulate(model.space.sample(n_spectra, 2))
     return {
         "n_spectra": n_spectra,

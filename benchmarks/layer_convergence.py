@@ -14,36 +14,17 @@ from machine import describe_machine, report
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4")
 REQUIRED = 1.0  # ppm
-BASE = {
-    "planet_radius": 1.2,
-    "planet_mass": 1.0,
-    "temperature": 1300.0,
-    "log_x_h2o": -3.5,
-    "log_x_co2": -4.5,
-    "log_x_co": -3.5,
-    "log_x_ch4": -5.0,
-    "log_p_cloud": 1.0,
-    "log_haze": -4.0,
-    "haze_slope": -4.0,
-}
-EXTREMES = {
-    "hot": {"temperature": 2900.0},
-    "cold": {"temperature": 300.0},
-    "small": {"planet_radius": 0.25, "planet_mass": 0.03, "temperature": 700.0},
-    "puffy": {"planet_radius": 1.4, "planet_mass": 0.2, "temperature": 1200.0},
-    "cloudy": {"log_p_cloud": -3.37},
-}
 
 
 def compare(n_random: int) -> dict[str, Any]:
+    from exosk.evaluation.atmospheres import comparison_atmospheres
     from exosk.grids import SpectralGrid
     from exosk.simulators import TransmissionModel
 
     models = {n: TransmissionModel(MOLECULES, n_layers=n) for n in (100, 200, 400)}
-    names = models[100].space.names
-    cases = {"random": models[100].space.sample(n_random, 1)}
-    for label, changes in EXTREMES.items():
-        cases[label] = np.array([[(BASE | changes)[name] for name in names]])
+    names, theta = comparison_atmospheres(models[100].space, n_random, 1)
+    cases = {name: theta[[k]] for k, name in enumerate(names[:-n_random])}
+    cases = {"random": theta[-n_random:], **cases}
     bins = SpectralGrid.from_resolution(0.35, 28.0, 100)
     matrix = bins.averaging_matrix(models[100].wavelength)
     rows = {}
