@@ -272,10 +272,25 @@ def _difference(
         resolution=resolution,
         seconds=run.seconds,
         lacking=lacking,
-        notes=notes,
+        notes=(*notes, *_other_opacities(run.simulator, reference.simulator)),
         refused=run.refused,
         provenance=dict(run.simulator.provenance),
     )
+
+
+def _other_opacities(simulator: Simulator, reference: Simulator) -> list[str]:
+    """Say of which species the opacities are others: then not the codes alone are compared."""
+    theirs, ours = (one.provenance.get("opacities", {}) for one in (simulator, reference))
+    changed = [
+        name
+        for name, card in ours.items()
+        if name in theirs and _source(theirs[name]) != _source(card)
+    ]
+    return [f"its opacities of {', '.join(changed)} are not the reference's"] if changed else []
+
+
+def _source(card: Any) -> Any:
+    return card.get("source") if isinstance(card, Mapping) else card
 
 
 @contextlib.contextmanager

@@ -64,6 +64,11 @@ def clear(molecules, space=None, **options):
     space = space or default_space(molecules, optional=("log_p_cloud",))
     return Variant(molecules=molecules, space=space, **options)
 
+def elsewhere(**options):
+    model = Variant(**options)
+    model.provenance["opacities"] = {"H2O": {"source": "somebody's own"}}
+    return model
+
 def simple(molecules, temperature_profile):
     return Variant(molecules=molecules, n_layers=20)
 
@@ -89,6 +94,7 @@ def exosk_register_simulators():
         "cool": cool,
         "clear": clear,
         "simple": simple,
+        "elsewhere": elsewhere,
         "broken": broken,
         "blank": Blank,
         "wide": Wide,
@@ -176,6 +182,13 @@ def test_settings_that_one_lacks_are_noted(manager):
     assert simple.notes == ("it takes no n_layers",)
     assert not simple.lacking
     assert np.abs(simple.ppm).max() < ROUNDING
+
+
+def test_opacities_from_elsewhere_are_noted(manager):
+    (elsewhere,) = compare(manager, "elsewhere").differences
+    assert elsewhere.notes == ("its opacities of H2O are not the reference's",)
+    (twin,) = compare(manager, "twin").differences
+    assert twin.notes == ()
 
 
 def test_a_failure_stops_no_other(manager):
