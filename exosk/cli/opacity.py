@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from exosk.cli import options
-from exosk.cli.opacity_build import build
-from exosk.cli.opacity_text import print_catalogue, print_entry, print_facts
+from exosk.cli.opacity_build import SamplingMode, build
+from exosk.cli.opacity_text import print_catalogue, print_entry, print_written
 from exosk.exceptions import RangeError
 
 if TYPE_CHECKING:
@@ -86,15 +84,6 @@ class Grid(StrEnum):
 
     MODEL = "model"
     OWN = "own"
-
-
-class Average(StrEnum):
-    """Means of the finer points within a bin; see :mod:`exosk.opacities.binning`."""
-
-    POWER_MEAN = "power_mean"
-    MEAN = "mean"
-    LOG_MEAN = "log_mean"
-    SAMPLE = "sample"
 
 
 @opacity_app.command("list")
@@ -201,9 +190,9 @@ def convert(
         ),
     ] = None,
     average: Annotated[
-        Average,
+        SamplingMode,
         typer.Option(help="Mean of the source's finer points, or over g, within a bin."),
-    ] = Average.POWER_MEAN,
+    ] = SamplingMode.POWER_MEAN,
     hold_low_pressure: Annotated[
         bool,
         typer.Option(
@@ -281,15 +270,9 @@ def convert(
         }
         print(json.dumps(document, allow_nan=False))
         return
-    console = Console(highlight=False)
-    verb = "replaced" if replaced else "written"
-    console.print(f"{table.name} {verb}: {escape(str(path))}", soft_wrap=True)
-    print_facts(console, entry)
-    if to is Target.EXOSK and target is None and out is None:
-        console.print(
-            f"It is used wherever {table.name} is named, as in `--molecules H2O,{table.name}`.",
-            soft_wrap=True,
-        )
+    print_written(
+        entry, path, replaced, for_use=to is Target.EXOSK and target is None and out is None
+    )
 
 
 def _load(

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from exosk.cli import options
-from exosk.cli.opacity_text import print_facts
+from exosk.cli.opacity_text import print_written
 from exosk.cli.progress import stages
 from exosk.exceptions import RangeError
 
-__all__ = ["build"]
+__all__ = ["SamplingMode", "build"]
 
 _GRID = "The table's grid"
 
@@ -154,14 +152,7 @@ def build(
         }
         print(json.dumps(document, allow_nan=False))
         return
-    console = Console(highlight=False)
-    verb = "replaced" if replaced else "written"
-    console.print(f"{name} {verb}: {escape(str(path))}", soft_wrap=True)
-    print_facts(console, entry)
-    if out is None:
-        console.print(
-            f"It is used wherever {name} is named, as in `--molecules H2O,{name}`.", soft_wrap=True
-        )
+    print_written(entry, path, replaced, for_use=out is None)
 
 
 def _numbers(text: str, option: str) -> list[float]:

@@ -14,7 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from exosk.opacities.catalogue import Entry
 
-__all__ = ["print_catalogue", "print_entry", "print_facts"]
+__all__ = ["print_catalogue", "print_entry", "print_written"]
 
 # Columns of the list before the last one.
 _LEFT_OF_SOURCE = 65
@@ -89,7 +89,7 @@ def print_entry(entry: Entry, k_table: dict[str, Any] | None, figure: Path | Non
         console.print(f"  file: {escape(str(entry.path))}", soft_wrap=True)
     if k_table:
         console.print(f"  a k-table of {k_table['points_of_g']} points of g")
-    print_facts(console, entry)
+    _print_facts(console, entry)
     skipped = {"limits", "sampling_error_ppm"}
     for key, value in entry.card.items():
         if key in skipped or value in (None, "", [], {}):
@@ -116,7 +116,20 @@ def _said(value: Any) -> str:
     return str(value)
 
 
-def print_facts(console: Console, entry: Entry) -> None:
+def print_written(entry: Entry, path: Path, replaced: bool, *, for_use: bool) -> None:
+    """Print what was written where, and how to use it if it is among the user's own tables."""
+    console = Console(highlight=False)
+    verb = "replaced" if replaced else "written"
+    console.print(f"{entry.name} {verb}: {escape(str(path))}", soft_wrap=True)
+    _print_facts(console, entry)
+    if for_use:
+        console.print(
+            f"It is used wherever {entry.name} is named, as in `--molecules H2O,{entry.name}`.",
+            soft_wrap=True,
+        )
+
+
+def _print_facts(console: Console, entry: Entry) -> None:
     """Print ranges and limits, and what stands in the way of using it."""
     units = {"wavelength": "um", "temperature": "K", "pressure": "bar"}
     for axis, (_, _, n) in entry.ranges.items():

@@ -41,12 +41,12 @@ from exosk.simulators.binned import samples_for
 from exosk.simulators.configured import ConfiguredSimulator
 from exosk.simulators.inputs import Inputs, changes_with_height
 from exosk.simulators.layers import Layering, Shells
-from exosk.simulators.limits import check_opacities, check_structure, check_values
+from exosk.simulators.limits import check_opacities
 from exosk.simulators.observation import contaminate, instrument_masks
 from exosk.simulators.quantities import CONTAMINATION, offset_name
 from exosk.simulators.scattering import Scatterers
 from exosk.simulators.slant import SlantColumns
-from exosk.simulators.structure import lay_out
+from exosk.simulators.structure import check_atmospheres, lay_out
 from exosk.simulators.workspace import Workspace, share_out
 from exosk.spectra import SpectralGrid
 
@@ -55,7 +55,6 @@ __all__ = ["TransmissionModel"]
 # Elements of the largest tensor (spectra x rays x wavelengths) worked on at once: it stays
 # in cache, and memory does not grow with the number of spectra.
 _CHUNK_ELEMENTS = 3_000_000
-_CHECKED_AT_ONCE = 4096
 _CITATION = "exosk; the method is Brown's (2001, ApJ 553, 1006)"
 
 
@@ -251,8 +250,15 @@ class TransmissionModel(ConfiguredSimulator):
             cloud top is outside the atmosphere, or the atmosphere is not bound.
         """
         theta = self._inputs.rows(theta)
-        for start in range(0, len(theta), _CHECKED_AT_ONCE):
-            self._check(theta[start : start + _CHECKED_AT_ONCE], start)
+        check_atmospheres(
+            self._inputs,
+            self._inputs.values(theta),
+            self._layers,
+            self._lines.pressure,
+            self._settings,
+            self._masses,
+            self._lines.temperature_range,
+        )
         step = max(1, _CHUNK_ELEMENTS // (self._settings["n_layers"] * len(self._wavelength)))
         chunks = [theta[start : start + step] for start in range(0, len(theta), step)]
         depth = np.empty((len(theta), len(self._wavelength)), dtype=np.float32)
@@ -268,29 +274,6 @@ class TransmissionModel(ConfiguredSimulator):
             for k in range(len(chunks)):
                 fill(k)
         return depth
-
-    def _check(self, theta: np.ndarray, first_row: int) -> None:
-        """Refuse what has no answer."""
-        check_values(
-            self._inputs.values(theta),
-            first_row=first_row,
-            pressure_range=self._settings["pressure_range"],
-        )
-        value = self._named(self._tensor(theta))
-        nodes = self._lines.pressure
-        temperature = self._inputs.temperature(value, nodes).cpu().numpy()
-        if self._inputs.equilibrium is not None:
-            self._inputs.equilibrium.check(self._inputs.values(theta), temperature, first_row)
-        shells = self._shells(value)
-        check_structure(
-            value,
-            first_row=first_row,
-            temperature=temperature,
-            temperature_range=self._lines.temperature_range,
-            total=torch.pow(10.0, self._inputs.log_abundances(value, nodes)).sum(-1).cpu().numpy(),
-            inverse_radius=(shells.inverse_radius + shells.potential).cpu().numpy(),
-            top=self._settings["pressure_range"][0],
-        )
 
     def depth(self, theta: torch.Tensor) -> torch.Tensor:
         """Compute transit depths of one batch, differentiably and without checks.
