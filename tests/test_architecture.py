@@ -14,7 +14,7 @@ ORDER = [
     ["exceptions"],
     ["units", "storage", "averaging"],
     ["grids"],
-    ["spectra", "parameters", "posterior"],
+    ["spectra", "rows", "parameters", "posterior"],
     ["plugin"],
     ["opacities", "instruments"],
     ["simulators", "sources"],
