@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from exosk.models.calibration import PlattScaling
+from exosk.models.labels import read_labels
 
 __all__ = ["MoleculeDetector"]
 
@@ -29,6 +32,9 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
         Smallest leaf.
     max_features : float, int or str, default=0.33
         Bins to choose from at each split, as in scikit-learn's forests.
+    calibrate : bool, default=True
+        Whether probabilities are put right by those that trees give to the training spectra that
+        they did not see: leaves of a finite size make a forest too cautious.
     n_jobs : int, optional
         Parallel jobs, as in joblib.
     random_state : int, RandomState or None, default=None
@@ -49,12 +55,14 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
         n_estimators: int = 100,
         min_samples_leaf: int = 5,
         max_features: float | int | str = 0.33,
+        calibrate: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features
+        self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -69,29 +77,45 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
             Which molecules are present. One column of 0 and 1 is one molecule; classes are an
             ordinary classification.
         """
-        X, y = validate_data(self, X, y, multi_output=True, dtype=np.float64)
-        check_classification_targets(y)
-        self._multilabel = type_of_target(y) == "multilabel-indicator" or (
-            # scikit-learn calls a table of one column binary.
-            y.ndim == 2 and y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
+        X, y = validate_data(
+            self, X, y, multi_output=True, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-        if self._multilabel:
-            y = y[:, 0] if y.shape[1] == 1 else y
-        elif y.ndim == 2:
-            if y.shape[1] != 1:
-                raise ValueError("presence must be given as 0 and 1, one column a molecule")
-            y = column_or_1d(y, warn=True)
+        y, self._is_presence = read_labels(y)
+        calibrate = self._is_presence and self.calibrate
+        if self._is_presence:
+            self.classes_ = [np.unique(column) for column in y.T]
+            # A molecule that all training spectra hold, or none, needs no trees.
+            self._first_label = y[0]
+            self._varied = y.min(axis=0) < y.max(axis=0)
+            calibrate = calibrate and bool(self._varied.any())
+            labels = y[:, self._varied] if self._varied.any() else y
+            y = labels[:, 0] if labels.shape[1] == 1 else labels
         self.forest_ = RandomForestClassifier(
             n_estimators=self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
             n_jobs=self.n_jobs,
             random_state=self.random_state,
-        ).fit(X, y)
-        self.classes_ = self.forest_.classes_
-        if self._multilabel and not isinstance(self.classes_, list):
-            self.classes_ = [self.classes_]
+            oob_score=calibrate,
+        )
+        with warnings.catch_warnings():
+            # With a handful of trees some rows are in the sample of all; they are left out below.
+            warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")
+            self.forest_.fit(X, y)
+        if not self._is_presence:
+            self.classes_ = self.forest_.classes_
+        self._platt = self._calibration(y) if calibrate else None
         return self
+
+    def _calibration(self, y: np.ndarray) -> PlattScaling:
+        """Learn the scaling from the trees that did not see a spectrum."""
+        y = y.reshape(len(y), -1)
+        # (n, 2) of one label, (n, 2, n_labels) of several.
+        held_out = self.forest_.oob_decision_function_[:, 1].reshape(y.shape)
+        judged = ~np.isnan(held_out).any(axis=1)
+        if not judged.any():
+            return PlattScaling.identity(y.shape[1])
+        return PlattScaling.fit_probability(held_out[judged], y[judged])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities.
@@ -107,28 +131,29 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
             That each molecule is present; or (n, n_classes) if y was one column of classes.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         shares = self.forest_.predict_proba(X)
-        if not self._multilabel:
+        if not self._is_presence:
             return np.asarray(shares)
-        if not isinstance(shares, list):
-            shares = [shares]
-        # A molecule that all training spectra hold, or none, has one class only.
-        columns = [
-            share @ (classes == 1).astype(float)
-            for share, classes in zip(shares, self.classes_, strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        probability = np.tile(self._first_label.astype(float), (len(X), 1))
+        if self._varied.any():
+            several = shares if isinstance(shares, list) else [shares]
+            varied = np.stack([share[:, 1] for share in several], axis=1)
+            if self._platt is not None:
+                varied = self._platt.of_probability(varied)
+            probability[:, self._varied] = varied
+        return probability
 
     def predict(self, X: Any) -> np.ndarray:
         """Return 0 or 1 for each molecule, shape (n, n_molecules); or classes, shape (n,)."""
         probability = self.predict_proba(X)
-        if self._multilabel:
+        if self._is_presence:
             return (probability > 0.5).astype(int)
         return self.classes_[np.argmax(probability, axis=1)]
 
     def __sklearn_tags__(self) -> Any:
-        """Several labels at once are the point."""
+        """Several labels at once are the point; NaN is a missing bin."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.input_tags.allow_nan = True
         return tags

@@ -26,7 +26,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from exosk.parameters import Parameter, ParameterSpace, Uniform
+from exosk.models.targets import unnamed_space
 from exosk.posterior import Posterior
 
 __all__ = ["ForestRetriever"]
@@ -45,6 +45,10 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Bins to choose from at each split, as in scikit-learn's forests.
     max_depth : int, optional
         Deepest level; unlimited by default.
+    min_impurity_decrease : float, default=0.0
+        Least gain of a split, in units of the parameters' variance. HELA's forest is
+        ``ForestRetriever(1000, min_samples_leaf=1, max_features="sqrt",
+        min_impurity_decrease=0.01)``.
     n_jobs : int, optional
         Parallel jobs, as in joblib.
     random_state : int, RandomState or None, default=None
@@ -66,6 +70,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         min_samples_leaf: int = 3,
         max_features: float | int | str = 0.33,
         max_depth: int | None = None,
+        min_impurity_decrease: float = 0.0,
         n_jobs: int | None = None,
         random_state: Any = None,
     ) -> None:
@@ -73,6 +78,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features
         self.max_depth = max_depth
+        self.min_impurity_decrease = min_impurity_decrease
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -82,15 +88,23 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, n_features)
-            Spectra, with noise.
+            Spectra, with noise. NaN is a missing bin: a split sends it where that serves best.
         y : array-like of shape (n, n_parameters) or (n,)
             Parameters.
         """
         space = getattr(y, "space", None)
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            multi_output=True,
+            y_numeric=True,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+        )
         self._single = y.ndim == 1
         Y = np.asarray(y, dtype=float).reshape(len(y), -1)
-        self.space_ = space if space is not None else _unnamed_space(Y)
+        self.space_ = space if space is not None else unnamed_space(Y)
         # One variance for all, or the temperature (in K) would decide every split.
         center, spread = Y.mean(axis=0), Y.std(axis=0)
         # The spread of a constant is rounding, which must not have a share of the splits.
@@ -101,17 +115,12 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
             max_depth=self.max_depth,
+            min_impurity_decrease=self.min_impurity_decrease,
             n_jobs=self.n_jobs,
             random_state=self.random_state,
         ).fit(X, targets[:, 0] if Y.shape[1] == 1 else targets)
         self._Y = Y
-        leaves = self.forest_.apply(X)
-        # Leaves of all trees numbered in one go; each training row lies in one a tree.
-        self._first_leaf = np.cumsum([0, *(t.tree_.node_count for t in self.forest_.estimators_)])
-        members = self._indicator(leaves)
-        sizes = np.asarray(members.sum(axis=0)).ravel()
-        share = sparse.diags_array(1 / np.maximum(sizes, 1) / len(self.forest_.estimators_))
-        self._shares = (members @ share).T.tocsr()
+        self._share_out(self.forest_.apply(X))
         return self
 
     def weights(self, X: Any) -> sparse.csr_array:
@@ -128,13 +137,32 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Rows sum to one.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         return sparse.csr_array(self._indicator(self.forest_.apply(X)) @ self._shares)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the posterior mean: shape (n, n_parameters), or (n,) if y was."""
-        mean = np.asarray(self.weights(X) @ self._Y)
-        return mean[:, 0] if self._single else mean
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return the posterior mean.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Observed spectra.
+        return_std : bool, default=False
+            Whether the posterior standard deviation is returned too.
+
+        Returns
+        -------
+        ndarray of shape (n, n_parameters), or (n,) if y was; or two of these
+        """
+        weights = self.weights(X)
+        mean = np.asarray(weights @ self._Y)
+        # About the training mean, lest a small spread on a large level be lost in rounding.
+        center = self._Y.mean(axis=0)
+        variance = np.asarray(weights @ (self._Y - center) ** 2) - (mean - center) ** 2
+        std = np.sqrt(np.maximum(variance, 0))
+        if self._single:
+            mean, std = mean[:, 0], std[:, 0]
+        return (mean, std) if return_std else mean
 
     def posterior(self, X: Any) -> list[Posterior]:
         """Return the weighted posterior of each observation.
@@ -166,6 +194,36 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         random = check_random_state(random_state)
         return np.stack([posterior.resample(n, random) for posterior in self.posterior(X)])
 
+    def _share_out(self, leaves: np.ndarray) -> None:
+        """Share out each leaf among the training rows in it; leaves are (n, n_trees)."""
+        # Leaves of all trees numbered in one go; each training row lies in one a tree.
+        counts = [tree.tree_.node_count for tree in self.forest_.estimators_]
+        if leaves.shape != (len(self._Y), len(counts)) or (leaves >= counts).any():
+            raise ValueError("the leaves of the training spectra are not those of the forest")
+        self._first_leaf = np.cumsum([0, *counts])
+        members = self._indicator(leaves)
+        sizes = np.asarray(members.sum(axis=0)).ravel()
+        share = sparse.diags_array(1 / np.maximum(sizes, 1) / len(counts))
+        self._shares = (members @ share).T.tocsr()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the leaves alone: the shares follow from them, and take six times the room."""
+        state = dict(super().__getstate__())
+        if "_shares" in state:
+            first_leaf = state.pop("_first_leaf")
+            numbers = state.pop("_shares").tocsc().indices
+            leaves = numbers.reshape(len(self._Y), -1) - first_leaf[:-1]
+            state["_leaves"] = leaves.astype(np.min_scalar_type(int(leaves.max())))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Undo :meth:`__getstate__`."""
+        state = dict(state)
+        leaves = state.pop("_leaves", None)
+        super().__setstate__(state)
+        if leaves is not None:
+            self._share_out(leaves)
+
     def _indicator(self, leaves: np.ndarray) -> sparse.csr_array:
         """Which leaf of which tree each row lies in: (n, n_leaves of all trees), 0 or 1."""
         n, n_trees = leaves.shape
@@ -174,14 +232,8 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         shape = (n, int(self._first_leaf[-1]))
         return sparse.csr_array((np.ones(n * n_trees), columns, starts), shape=shape)
 
-
-def _unnamed_space(Y: np.ndarray) -> ParameterSpace:
-    """Stand in for a space when y is a bare array: the range seen in training."""
-    low, high = Y.min(axis=0), Y.max(axis=0)
-    high = np.where(high > low, high, low + np.maximum(np.abs(low), 1))
-    return ParameterSpace(
-        [
-            Parameter(f"parameter_{k}", Uniform(float(a), float(b)))
-            for k, (a, b) in enumerate(zip(low, high, strict=True))
-        ]
-    )
+    def __sklearn_tags__(self) -> Any:
+        """NaN is a missing bin."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

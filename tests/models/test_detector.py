@@ -58,6 +58,8 @@ def test_a_single_molecule_is_a_table_of_one_column(data, held_out):
     probability = model.predict_proba(held_out[0])
     assert probability.shape == model.predict(held_out[0]).shape == (400, 1)
     assert roc_auc_score(held_out[1][:, 0], probability[:, 0]) > 0.8
+    plain = MoleculeDetector(20, calibrate=False, random_state=0).fit(data[0], data[1][:, :1])
+    probability = plain.predict_proba(held_out[0])
     flat = MoleculeDetector(20, random_state=0).fit(data[0], data[1][:, 0])
     np.testing.assert_array_equal(flat.predict_proba(held_out[0])[:, 1], probability[:, 0])
 

@@ -179,8 +179,20 @@ def test_one_training_spectrum_is_all_there_is():
     np.testing.assert_array_equal(model.predict([[0.5, 0.5], [0.1, 0.1]]), [[3, 4], [3, 4]])
 
 
-def test_a_missing_bin_is_refused(forest, held_out):
-    X = held_out[0].copy()
-    X[0, 0] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
-        forest.predict(X)
+def test_a_missing_bin_costs_information_and_no_more(data, held_out, toy):
+    X, Y = data[0].copy(), data[1]
+    X[np.random.default_rng(0).uniform(size=X.shape) < 0.3] = np.nan
+    gappy = ForestRetriever(n_estimators=40, random_state=0).fit(X, Y)
+    observed = held_out[0].copy()
+    observed[:, ::2] = np.nan
+    mean, std = gappy.predict(observed, return_std=True)
+    whole = gappy.predict(held_out[0], return_std=True)[1]
+    assert np.isfinite(mean).all()
+    assert (std.mean(axis=0) > whole.mean(axis=0)).all()
+
+
+def test_the_standard_deviation_is_the_posteriors(forest, held_out):
+    X = held_out[0][:20]
+    mean, std = forest.predict(X, return_std=True)
+    np.testing.assert_array_equal(mean, forest.predict(X))
+    np.testing.assert_allclose(std, [p.std for p in forest.posterior(X)], rtol=1e-9)

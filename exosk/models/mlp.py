@@ -1,0 +1,187 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from exosk.grids import SpectralGrid
+from exosk.models.nets import DenseBody
+from exosk.models.network import SpectralNetwork
+from exosk.models.network_detector import NetworkDetector
+from exosk.models.network_retriever import NetworkRetriever
+
+__all__ = ["MLPDetector", "MLPRetriever"]
+
+
+class _Dense(SpectralNetwork):
+    """What both have."""
+
+    def _make_body(self, n_channels: int, n_bins: int, n_numbers: int) -> nn.Module:
+        return DenseBody(
+            n_channels,
+            n_bins,
+            n_numbers,
+            self.hidden,
+            self.normalization,
+            self.dropout,
+            self.residual,
+        )
+
+
+class MLPRetriever(_Dense, NetworkRetriever):
+    """Retrieve parameters with a fully connected network, posterior and all.
+
+    Parameters
+    ----------
+    hidden : sequence of int, default=(256, 256, 256)
+        Widths of the layers.
+    n_components : int, default=8
+        Gaussians of the posterior of one member.
+    dropout : float, default=0.0
+        Share of the features that each layer forgets in training.
+    normalization : {"layer", "batch", None}, default="layer"
+    residual : bool, default=True
+        Whether a layer as wide as the one before is added to it.
+    grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
+max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+        As in :class:`~exosk.models.network.SpectralNetwork`.
+
+    Attributes
+    ----------
+    members_ : list of torch.nn.Module
+        The networks.
+    history_ : list of list of dict
+        Of each member and epoch: losses, learning rate, seconds.
+    space_ : ParameterSpace
+        The parameters.
+    layout_ : RowLayout
+        What the columns are.
+    n_features_in_ : int
+        Number of columns of X.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (256, 256, 256),
+        *,
+        n_components: int = 8,
+        dropout: float = 0.0,
+        normalization: str | None = "layer",
+        residual: bool = True,
+        grid: SpectralGrid | None = None,
+        augmentation: Any = None,
+        augment_validation: bool = True,
+        n_members: int = 1,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-4,
+        batch_size: int = 256,
+        max_epochs: int = 60,
+        patience: int | None = 15,
+        schedule: str = "one-cycle",
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        progress: Callable[[float], None] | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.n_components = n_components
+        self.dropout = dropout
+        self.normalization = normalization
+        self.residual = residual
+        self.grid = grid
+        self.augmentation = augmentation
+        self.augment_validation = augment_validation
+        self.n_members = n_members
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.schedule = schedule
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.progress = progress
+        self.verbose = verbose
+        self.random_state = random_state
+
+
+class MLPDetector(_Dense, NetworkDetector):
+    """Detect molecules with a fully connected network, one calibrated probability each.
+
+    Parameters
+    ----------
+    hidden : sequence of int, default=(256, 256, 256)
+        Widths of the layers.
+    class_weight : {"balanced", None}, default=None
+        Whether spectra that hold a rare molecule weigh more in training.
+    dropout : float, default=0.0
+        Share of the features that each layer forgets in training.
+    normalization : {"layer", "batch", None}, default="layer"
+    residual : bool, default=True
+        Whether a layer as wide as the one before is added to it.
+    grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
+max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+        As in :class:`~exosk.models.network.SpectralNetwork`.
+
+    Attributes
+    ----------
+    members_ : list of torch.nn.Module
+        The networks.
+    history_ : list of list of dict
+        Of each member and epoch: losses, learning rate, seconds.
+    classes_ : ndarray or list of ndarray
+        The classes, or the classes of each label.
+    layout_ : RowLayout
+        What the columns are.
+    n_features_in_ : int
+        Number of columns of X.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (256, 256, 256),
+        *,
+        class_weight: str | None = None,
+        dropout: float = 0.0,
+        normalization: str | None = "layer",
+        residual: bool = True,
+        grid: SpectralGrid | None = None,
+        augmentation: Any = None,
+        augment_validation: bool = True,
+        n_members: int = 1,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-4,
+        batch_size: int = 256,
+        max_epochs: int = 60,
+        patience: int | None = 15,
+        schedule: str = "one-cycle",
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        progress: Callable[[float], None] | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.normalization = normalization
+        self.residual = residual
+        self.grid = grid
+        self.augmentation = augmentation
+        self.augment_validation = augment_validation
+        self.n_members = n_members
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.schedule = schedule
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.progress = progress
+        self.verbose = verbose
+        self.random_state = random_state

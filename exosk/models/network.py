@@ -1,0 +1,260 @@
+"""What all networks have in common: rows in, an ensemble trained, rows through the ensemble."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from exosk.augmentation.redraw import redraw, reseeded
+from exosk.exceptions import FileFormatError, RangeError
+from exosk.models.batches import DrawnRows
+from exosk.models.nets import SpectralNet, SpectrumInput
+from exosk.models.training import TrainingPlan, choose_device, train_network
+from exosk.rows import RowLayout
+
+__all__ = ["SpectralNetwork"]
+
+# Rows that go through a network at once; more do not fit a processor's cache.
+_ROWS = 1024
+# Fewer validation rows tell little about when to stop.
+_LEAST_VALIDATION = 10
+
+
+class SpectralNetwork(BaseEstimator):
+    """Base of the estimators that are networks.
+
+    A subclass names its parameters (those here among them), makes a body and a head, and says what
+    the targets are.
+
+    Parameters
+    ----------
+    grid : SpectralGrid, optional
+        The bins of X: it tells depths from errors and other columns. Without it every column is
+        taken as a depth.
+    augmentation : transformer or Pipeline, optional
+        Whose ``fit_transform`` is drawn anew for every epoch, as a
+        :class:`~exosk.augmentation.NoiseInjector`'s is, and whose ``transform`` observations go
+        through.
+    augment_validation : bool, default=True
+        Whether the rows that decide when to stop are augmented too (once). Without noise they
+        would favour the epoch that is best at what no telescope delivers.
+    n_members : int, default=1
+        Networks that are trained from different starts and averaged.
+    learning_rate : float, default=0.001
+        The highest.
+    weight_decay : float, default=0.0001
+        Of AdamW.
+    batch_size : int, default=256
+        Rows of one step.
+    max_epochs : int, default=60
+        Passes through the training set.
+    patience : int or None, default=15
+        Epochs without a gain on the validation rows after which training stops.
+    schedule : {"one-cycle", "plateau", "constant"}, default="one-cycle"
+        Of the learning rate: up and down once (Smith & Topin 2019, arXiv:1708.07120), or lower
+        when the loss stands still, or constant.
+    validation_fraction : float, default=0.1
+        Share of the rows that decide when to stop; 0 for none.
+    device : str, default="auto"
+        As torch names them; the first GPU by default, where there is one.
+    progress : callable, optional
+        Called with the share of the training that is done.
+    verbose : int, default=0
+        1 prints a line an epoch.
+    random_state : int, RandomState or None, default=None
+        Seed of the weights, the noise, and which rows validate.
+    """
+
+    members_: list[SpectralNet]
+    history_: list[list[dict[str, Any]]]
+
+    def _make_body(self, n_channels: int, n_bins: int, n_numbers: int) -> nn.Module:
+        raise NotImplementedError
+
+    def _make_head(self, n_features: int) -> nn.Module:
+        raise NotImplementedError
+
+    def _fit_members(
+        self,
+        X: np.ndarray,
+        draw_targets: Callable[[np.ndarray, np.random.RandomState], np.ndarray],
+        criterion: nn.Module,
+    ) -> tuple[np.ndarray, np.random.RandomState]:
+        """Train the ensemble.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_columns)
+            Validated.
+        draw_targets : callable
+            From row numbers and a random state to their targets, of shape (n_rows, n_targets).
+        criterion : Module
+            The loss.
+
+        Returns
+        -------
+        validation : ndarray of int
+            The rows that were not trained on.
+        random : RandomState
+            For what follows.
+        """
+        plan = self._plan()
+        random = check_random_state(self.random_state)
+        train, validation = self._split(len(X), random)
+        self.augmentation_ = None
+        if self.augmentation is not None:
+            self.augmentation_ = reseeded(self.augmentation, random).fit(X)
+        first = self._augmented(X[train], random)
+        self.layout_ = RowLayout.of(first.shape[1], self.grid, extra=True)
+        self._check_rows(first)
+        self._has_missing = bool(np.isnan(first[:, : self.layout_.n_bins]).any())
+
+        def rows(which: np.ndarray, seed: int, augment: bool, fresh: bool) -> DrawnRows:
+            def draw(state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+                drawn = self._augmented(X[which], state) if augment else self._observed(X[which])
+                return drawn, draw_targets(which, state)
+
+            return DrawnRows(draw, len(which), np.random.RandomState(seed), fresh)
+
+        self.members_, self.history_ = [], []
+        validating = _seed(random)
+        for member in range(self.n_members):
+            seed = _seed(random)
+            held_out = rows(validation, validating, self.augment_validation, fresh=False)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                net = self._make_net()
+                net.layer_in.learn(torch.as_tensor(first, dtype=torch.float64))
+                history = train_network(
+                    net.float(),
+                    criterion,
+                    rows(train, seed, augment=True, fresh=True),
+                    held_out if len(validation) else None,
+                    plan,
+                    self._progress_of(member),
+                )
+            self.members_.append(_at_rest(net))
+            self.history_.append(history)
+        return validation, random
+
+    def _plan(self) -> TrainingPlan:
+        if not (isinstance(self.n_members, int | np.integer) and self.n_members > 0):
+            raise RangeError(f"n_members must be a positive whole number, got {self.n_members}")
+        if not 0 <= self.validation_fraction < 1:
+            raise RangeError(
+                f"validation_fraction must lie between 0 and 1, got {self.validation_fraction}"
+            )
+        names = [field.name for field in dataclasses.fields(TrainingPlan)]
+        settings = {name: getattr(self, name) for name in names}
+        return TrainingPlan(**settings | {"device": choose_device(self.device)})
+
+    def _split(self, n: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers to train and to validate on; none validate where they would be too few."""
+        order = random.permutation(n)
+        n_validation = round(self.validation_fraction * n)
+        if n_validation < _LEAST_VALIDATION:
+            n_validation = 0
+        return np.sort(order[n_validation:]), np.sort(order[:n_validation])
+
+    def _make_net(self) -> SpectralNet:
+        layer_in = SpectrumInput(self.layout_, self._has_missing)
+        body = self._make_body(layer_in.n_channels, self.layout_.n_bins, layer_in.n_numbers)
+        return SpectralNet(layer_in, body, self._make_head(body.n_features))
+
+    def _progress_of(self, member: int) -> Callable[[float], None] | None:
+        if self.progress is None:
+            return None
+        return lambda share: self.progress((member + share) / self.n_members)
+
+    def _augmented(self, X: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+        return X if self.augmentation is None else redraw(self.augmentation, X, random)
+
+    def _observed(self, X: np.ndarray) -> np.ndarray:
+        return X if self.augmentation_ is None else np.asarray(self.augmentation_.transform(X))
+
+    def _check_rows(self, rows: np.ndarray) -> None:
+        """Refuse errors that are none, and spectra without a depth."""
+        depth, _ = self.layout_.split(rows)
+        empty = np.flatnonzero(np.isnan(depth).all(axis=1))
+        if empty.size:
+            raise RangeError(f"spectrum {empty[0]} has no bin that is not missing; leave it out")
+        if np.isnan(rows[:, rows.shape[1] - self.layout_.n_extra :]).any():
+            raise RangeError("a column after the depths and errors is missing (NaN)")
+
+    def _observed_rows(self, X: Any) -> np.ndarray:
+        """Validate observed spectra, and make of them what the members take."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+        rows = self._observed(X)
+        self._check_rows(rows)
+        return rows
+
+    def _through_members(self, rows: np.ndarray) -> list[list[Any]]:
+        """Put rows through each member, a batch at a time."""
+        device = choose_device(self.device)
+        outputs: list[list[Any]] = []
+        with torch.inference_mode():
+            batches = torch.as_tensor(rows, dtype=torch.float64).split(_ROWS)
+            for net in self.members_:
+                net.to(device)
+                outputs.append([net(batch.to(device)) for batch in batches])
+                net.cpu()
+        return outputs
+
+    def export_weights(self) -> dict[str, np.ndarray]:
+        """Return all that was learned by the networks, as plain arrays by name."""
+        check_is_fitted(self)
+        return {
+            f"{member}.{name}": tensor.numpy().copy()
+            for member, net in enumerate(self.members_)
+            for name, tensor in net.state_dict().items()
+        }
+
+    def import_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Make the networks of a fitted estimator anew from what :meth:`export_weights` gave.
+
+        Raises
+        ------
+        FileFormatError
+            If the names or shapes are not those of this estimator.
+        """
+        members = []
+        for member in range(self.n_members):
+            prefix = f"{member}."
+            state = {
+                name.removeprefix(prefix): torch.as_tensor(np.asarray(array))
+                for name, array in weights.items()
+                if name.startswith(prefix)
+            }
+            with torch.random.fork_rng(devices=[]):
+                net = _at_rest(self._make_net())
+            try:
+                net.load_state_dict(state)
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())
+                raise FileFormatError(f"these are another network's weights: {reason}") from None
+            members.append(net)
+        self.members_ = members
+
+    def __sklearn_tags__(self) -> Any:
+        """NaN is a missing bin."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _seed(random: np.random.RandomState) -> int:
+    return int(random.randint(2**31))
+
+
+def _at_rest(net: SpectralNet) -> SpectralNet:
+    """Ready to predict; in double precision a row's prediction does not depend on the others."""
+    return net.cpu().double().eval().requires_grad_(False)

@@ -1,0 +1,212 @@
+"""One network's training, by skorch: optimiser, schedule, early stopping, history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+
+from exosk.exceptions import RangeError, UnknownNameError
+from exosk.models.batches import DrawnRows, EpochBatches
+
+__all__ = ["SCHEDULES", "TrainingPlan", "choose_device", "train_network"]
+
+#: Ways in which the learning rate changes.
+SCHEDULES = ("one-cycle", "plateau", "constant")
+_LARGEST_GRADIENT = 5.0
+# Of a loss in nats; a smaller gain is the scatter of the validation rows.
+_GAIN = 1e-4
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train.
+
+    Attributes
+    ----------
+    learning_rate, weight_decay : float
+        Of AdamW.
+    batch_size, max_epochs : int
+    patience : int or None
+        Epochs without a gain on the validation rows after which training stops; None never stops.
+    schedule : {"one-cycle", "plateau", "constant"}
+    device : str
+    verbose : int
+        1 prints a line an epoch.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    max_epochs: int
+    patience: int | None
+    schedule: str
+    device: str
+    verbose: int
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "batch_size", "max_epochs"):
+            if not getattr(self, name) > 0:
+                raise RangeError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.schedule not in SCHEDULES:
+            raise UnknownNameError.suggest("schedule", self.schedule, SCHEDULES)
+
+
+def choose_device(device: str) -> str:
+    """Return the device: ``"auto"`` is the first GPU, where there is one.
+
+    Raises
+    ------
+    RangeError
+        If a GPU is asked for and there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise RangeError(f"device {device!r} was asked for, but torch sees no GPU; use 'auto'")
+    return device
+
+
+def train_network(
+    net: nn.Module,
+    criterion: nn.Module,
+    train: DrawnRows,
+    validation: DrawnRows | None,
+    plan: TrainingPlan,
+    progress: Callable[[float], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    net : Module
+        From rows of X to what the criterion takes.
+    criterion : Module
+        From the network's output and targets to a loss.
+    train : DrawnRows
+        The training rows.
+    validation : DrawnRows or None
+        Those that tell when to stop, and which epoch was the best.
+    plan : TrainingPlan
+    progress : callable, optional
+        Called with the share of the epochs that is done.
+
+    Returns
+    -------
+    list of dict
+        Of each epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``learning_rate``, ``seconds``.
+
+    Raises
+    ------
+    RangeError
+        If the loss is no longer a number.
+    KeyboardInterrupt
+        If the user interrupted it: a half-trained network is no result.
+    """
+    trainer = _Trainer(
+        module=net,
+        criterion=criterion,
+        optimizer=torch.optim.AdamW,
+        lr=plan.learning_rate,
+        optimizer__weight_decay=plan.weight_decay,
+        max_epochs=plan.max_epochs,
+        batch_size=plan.batch_size,
+        iterator_train=EpochBatches,
+        iterator_valid=EpochBatches,
+        train_split=None if validation is None else predefined_split(validation),
+        callbacks=_callbacks(train, validation, plan, progress),
+        verbose=plan.verbose,
+        device=plan.device,
+    )
+    trainer.fit(train, None)
+    stopped = dict(trainer.callbacks_).get("early_stopping")
+    early = stopped is not None and stopped.misses_ >= stopped.patience
+    if len(trainer.history) < plan.max_epochs and not early:
+        # skorch ends training on an interrupt as if it were done.
+        raise KeyboardInterrupt
+    return [
+        {
+            "epoch": int(row["epoch"]),
+            "train_loss": float(row["train_loss"]),
+            "valid_loss": float(row["valid_loss"]) if "valid_loss" in row else None,
+            "learning_rate": float(row["learning_rate"]),
+            "seconds": round(float(row["dur"]), 3),
+        }
+        for row in trainer.history
+    ]
+
+
+class _Trainer(NeuralNet):
+    """skorch's loop, on a module that is taken as it is."""
+
+    def initialize_module(self) -> _Trainer:
+        # skorch would copy a module that is an instance; the caller's own is to be trained.
+        self.module_ = self.module
+        return self
+
+
+class _Watch(Callback):
+    """Tell how far it is, note the learning rate, and stop on a loss that is no number."""
+
+    def __init__(self, n_epochs: int, progress: Callable[[float], None] | None) -> None:
+        self.n_epochs = n_epochs
+        self.progress = progress
+
+    def on_epoch_end(self, net: NeuralNet, **unused: Any) -> None:
+        net.history.record("learning_rate", net.optimizer_.param_groups[0]["lr"])
+        loss = net.history[-1, "train_loss"]
+        if not np.isfinite(loss):
+            raise RangeError(
+                f"the training loss is {loss} in epoch {len(net.history)}; lower the learning rate "
+                f"({net.lr:g}), or look for wild values in X"
+            )
+        if self.progress is not None:
+            self.progress(len(net.history) / self.n_epochs)
+
+
+def _callbacks(
+    train: DrawnRows,
+    validation: DrawnRows | None,
+    plan: TrainingPlan,
+    progress: Callable[[float], None] | None,
+) -> list[tuple[str, Callback]]:
+    callbacks: list[tuple[str, Callback]] = [
+        ("watch", _Watch(plan.max_epochs, progress)),
+        ("clipping", GradientNormClipping(_LARGEST_GRADIENT)),
+    ]
+    if plan.schedule == "one-cycle":
+        steps = plan.max_epochs * len(EpochBatches(train, plan.batch_size))
+        schedule = LRScheduler(
+            OneCycleLR,
+            step_every="batch",
+            max_lr=plan.learning_rate,
+            total_steps=steps + 1,
+            pct_start=0.15,
+        )
+        callbacks.append(("schedule", schedule))
+    elif plan.schedule == "plateau":
+        monitor = "train_loss" if validation is None else "valid_loss"
+        callbacks.append(
+            ("schedule", LRScheduler(ReduceLROnPlateau, monitor=monitor, factor=0.3, patience=4))
+        )
+    if validation is not None:
+        callbacks.append(
+            (
+                "early_stopping",
+                EarlyStopping(
+                    patience=plan.patience or plan.max_epochs + 1,
+                    threshold=_GAIN,
+                    threshold_mode="abs",  # a loss in nats may be negative
+                    load_best=True,
+                ),
+            )
+        )
+    return callbacks
