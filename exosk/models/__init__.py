@@ -4,6 +4,7 @@ from exosk.models.cnn import CNNDetector, CNNRetriever
 from exosk.models.detector import MoleculeDetector
 from exosk.models.forest import ForestRetriever
 from exosk.models.mlp import MLPDetector, MLPRetriever
+from exosk.models.replicated import Replicated
 from exosk.models.sampling import sample_posterior
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "MLPDetector",
     "MLPRetriever",
     "MoleculeDetector",
+    "Replicated",
     "sample_posterior",
 ]

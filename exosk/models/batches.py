@@ -48,8 +48,8 @@ class DrawnRows(Dataset):
         X, target = self.draw(self.random)
         order = self.random.permutation(self.n) if self.fresh else slice(None)
         drawn = (
-            torch.as_tensor(np.ascontiguousarray(X[order], dtype=np.float32)),
-            torch.as_tensor(np.ascontiguousarray(target[order], dtype=np.float32)),
+            torch.tensor(X[order], dtype=torch.float32),
+            torch.tensor(target[order], dtype=torch.float32),
         )
         if not self.fresh:
             self._kept = drawn

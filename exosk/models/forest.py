@@ -46,9 +46,9 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
     max_depth : int, optional
         Deepest level; unlimited by default.
     min_impurity_decrease : float, default=0.0
-        Least gain of a split, in units of the parameters' variance. HELA's forest is
-        ``ForestRetriever(1000, min_samples_leaf=1, max_features="sqrt",
-        min_impurity_decrease=0.01)``.
+        Least gain of a split, in units of the parameters' variance. HELA's forest, which brings
+        parameters to 0-100 and stops at a gain of 0.01, is ``ForestRetriever(1000,
+        min_samples_leaf=1, max_features="sqrt", min_impurity_decrease=1.2e-5)``.
     n_jobs : int, optional
         Parallel jobs, as in joblib.
     random_state : int, RandomState or None, default=None
@@ -198,7 +198,8 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Share out each leaf among the training rows in it; leaves are (n, n_trees)."""
         # Leaves of all trees numbered in one go; each training row lies in one a tree.
         counts = [tree.tree_.node_count for tree in self.forest_.estimators_]
-        if leaves.shape != (len(self._Y), len(counts)) or (leaves >= counts).any():
+        inside = (leaves >= 0) & (leaves < counts)
+        if leaves.shape != (len(self._Y), len(counts)) or not inside.all():
             raise ValueError("the leaves of the training spectra are not those of the forest")
         self._first_leaf = np.cumsum([0, *counts])
         members = self._indicator(leaves)

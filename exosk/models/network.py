@@ -132,7 +132,7 @@ class SpectralNetwork(BaseEstimator):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 net = self._make_net()
-                net.layer_in.learn(torch.as_tensor(first, dtype=torch.float64))
+                net.layer_in.learn(torch.tensor(first, dtype=torch.float64))
                 history = train_network(
                     net.float(),
                     criterion,
@@ -202,7 +202,7 @@ class SpectralNetwork(BaseEstimator):
         device = choose_device(self.device)
         outputs: list[list[Any]] = []
         with torch.inference_mode():
-            batches = torch.as_tensor(rows, dtype=torch.float64).split(_ROWS)
+            batches = torch.tensor(rows, dtype=torch.float64).split(_ROWS)
             for net in self.members_:
                 net.to(device)
                 outputs.append([net(batch.to(device)) for batch in batches])

@@ -1,5 +1,17 @@
 """Transformers of spectra."""
 
+from exosk.preprocessing.continuum import ContinuumRemover
+from exosk.preprocessing.imputing import SpectrumImputer
+from exosk.preprocessing.joining import join_spectra
+from exosk.preprocessing.masking import Masker
+from exosk.preprocessing.rebinning import Rebinner
 from exosk.preprocessing.scaling import SpectrumScaler
 
-__all__ = ["SpectrumScaler"]
+__all__ = [
+    "ContinuumRemover",
+    "Masker",
+    "Rebinner",
+    "SpectrumImputer",
+    "SpectrumScaler",
+    "join_spectra",
+]
