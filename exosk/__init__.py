@@ -40,6 +40,7 @@ _HOME = {
     "OffsetInjector": "exosk.augmentation",
     "Parameter": "exosk.parameters",
     "ParameterSpace": "exosk.parameters",
+    "ParentKFold": "exosk.evaluation",
     "Posterior": "exosk.posterior",
     "Rebinner": "exosk.preprocessing",
     "Replicated": "exosk.models",

@@ -240,6 +240,9 @@ class ParameterSpace:
     def __hash__(self) -> int:
         return hash(self._parameters)
 
+    def __reduce__(self) -> Any:
+        return ParameterSpace, (self._parameters,)  # SciPy's distributions restore by exec
+
     def __repr__(self) -> str:
         return f"ParameterSpace({', '.join(self.names)})"
 
@@ -383,7 +386,7 @@ class ParameterArray(np.ndarray):
         """Select; a selection of columns may reorder them, and loses the space."""
         selected = super().__getitem__(which)
         columns = which[1:] if isinstance(which, tuple) else ()
-        whole = all(isinstance(part, slice) and part == slice(None) for part in columns)
+        whole = all(c is ... or (isinstance(c, slice) and c == slice(None)) for c in columns)
         if isinstance(selected, ParameterArray) and not whole:
             selected.space = None
         return selected

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from exosk.cli import options
 from exosk.cli.progress import stages
 from exosk.exceptions import RangeError
+
+if TYPE_CHECKING:
+    from exosk.datasets import Dataset
 
 __all__ = ["simulate"]
 
@@ -35,6 +39,15 @@ def simulate(
     planet_mass: options.PlanetMass = None,
     temperature: options.EquilibriumTemperature = None,
     simulator: options.SimulatorName = None,
+    detectability: Annotated[
+        bool,
+        typer.Option(
+            "--detectability",
+            help="Simulate every spectrum without each molecule too, and keep how much it changes "
+            "at the errors of the bins: labels then say what a spectrum can show. Takes one more "
+            "time for each molecule.",
+        ),
+    ] = False,
 ) -> None:
     """Simulate noise-free training spectra and write them with their parameters.
 
@@ -43,6 +56,8 @@ def simulate(
     - `exosk simulate --n 20000 --like wasp-39b --out training`
 
     - `exosk simulate --n 20000 --instrument hst-wfc3-g141 --molecules H2O,CH4`
+
+    - `exosk simulate --n 5000 --instrument nirspec-prism --detectability`
     """
     started = time.perf_counter()
     from exosk.datasets import simulate_dataset
@@ -79,7 +94,14 @@ def simulate(
             done += more
             tell("simulating spectra", done / n)
 
-        data = simulate_dataset(forward_model, n, target, random_state=seed, progress=count)
+        data = simulate_dataset(
+            forward_model,
+            n,
+            target,
+            random_state=seed,
+            progress=count,
+            detectability=detectability,
+        )
     path = out / "dataset.h5"
     data.save(path)
     seconds = round(time.perf_counter() - started, 2)
@@ -89,14 +111,43 @@ def simulate(
             "n_spectra": len(data),
             "n_bins": data.grid.n_bins,
             "parameters": data.space.to_dict(),
+            "molecules": _shares(data),
             "seconds": seconds,
             "provenance": dict(data.provenance),
         }
         print(json.dumps(document, allow_nan=False))
     else:
-        Console().print(
+        console = Console()
+        console.print(
             f"{len(data)} spectra of {data.grid.n_bins} bins and {len(data.space)} parameters in "
             f"{seconds:.0f} s: {path}",
             highlight=False,
             soft_wrap=True,
         )
+        if detectability:
+            console.print(_table(data))
+
+
+def _shares(data: Dataset) -> dict[str, dict[str, float]]:
+    """Return the share of spectra that hold each molecule, and of those that can show it."""
+    from exosk.datasets import DETECTABLE
+
+    labels = {"present": data.presence()}
+    if data.delta_chi2 is not None:
+        labels["detectable"] = data.presence(delta_chi2=DETECTABLE)
+    return {
+        molecule: {label: float(found[:, k].mean()) for label, found in labels.items()}
+        for k, molecule in enumerate(data.molecules)
+    }
+
+
+def _table(data: Dataset) -> Table:
+    from exosk.datasets import DETECTABLE, PRESENCE_THRESHOLD
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("molecule")
+    table.add_column(f"log VMR > {PRESENCE_THRESHOLD:g}", justify="right")
+    table.add_column(f"and delta chi2 > {DETECTABLE:g}", justify="right")
+    for molecule, share in _shares(data).items():
+        table.add_row(molecule, f"{share['present']:.1%}", f"{share['detectable']:.1%}")
+    return table

@@ -1,6 +1,7 @@
-"""Simulated training sets: how they are made, kept and split."""
+"""Simulated training sets: how they are made, labelled, kept and split."""
 
 from exosk.datasets.dataset import PRESENCE_THRESHOLD, Dataset
+from exosk.datasets.detectability import DETECTABLE, delta_chi2
 from exosk.datasets.generate import simulate_dataset
 
-__all__ = ["PRESENCE_THRESHOLD", "Dataset", "simulate_dataset"]
+__all__ = ["DETECTABLE", "PRESENCE_THRESHOLD", "Dataset", "delta_chi2", "simulate_dataset"]

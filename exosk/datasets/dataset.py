@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
+from exosk.datasets.detectability import errors_in
 from exosk.exceptions import GridError, RangeError
 from exosk.parameters import ParameterArray, ParameterSpace
+from exosk.rows import join_rows
 from exosk.simulators.quantities import abundance_name
 from exosk.spectra import SpectralGrid
 from exosk.storage import create_hdf5, open_hdf5
+from exosk.units import canonical
 
 __all__ = ["PRESENCE_THRESHOLD", "Dataset"]
 
-_VERSION = 1
+# A file that holds delta_chi2 is of version 2, any other of version 1: a reader that knows only
+# that one misses nothing that it needs.
+_VERSION = 2
+_OPTIONAL = ("delta_chi2", "sigma")
 
-# A gas counts as present when its volume mixing ratio is above this. At 1e-8 even the
-# strongest absorbers leave less than the noise of one JWST transit.
+# A gas counts as present when its volume mixing ratio is above this. Below it, of 20,000
+# atmospheres of the default priors as one JWST PRISM transit sees them, K still changed 1.6 % and
+# CO2 1.5 % by a delta chi-squared of 9; H2O, CO, CH4 and Na none.
 PRESENCE_THRESHOLD = -8.0
 
 
@@ -47,6 +54,19 @@ class Dataset:
         row is its own by default.
     provenance : mapping, optional
         Simulator, opacities, seed, as JSON has it.
+    delta_chi2 : ndarray of shape (n, n_molecules), optional
+        How much each spectrum changes when each molecule is taken out, at the errors `sigma`,
+        beyond a constant offset (:mod:`exosk.datasets.detectability`).
+    sigma : ndarray of shape (n_bins,), optional
+        Reference 1-sigma errors: the instrument's or the observation's. NaN is a bin that the
+        observation lacks.
+
+    Raises
+    ------
+    GridError
+        If X or `sigma` has another number of bins than the grid.
+    RangeError
+        If shapes do not fit each other, or a delta chi-squared is negative or missing.
     """
 
     X: np.ndarray
@@ -56,6 +76,8 @@ class Dataset:
     molecules: tuple[str, ...] = ()
     parent: np.ndarray | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    delta_chi2: np.ndarray | None = None
+    sigma: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.X)
@@ -70,6 +92,21 @@ class Dataset:
         object.__setattr__(self, "Y", ParameterArray(self.Y, self.space))
         if np.shape(self.parent) != (n,):
             raise RangeError(f"{n} spectra but parents of shape {np.shape(self.parent)}")
+        if self.sigma is not None:
+            object.__setattr__(self, "sigma", errors_in(self.sigma, self.grid))
+        if self.delta_chi2 is None:
+            return
+        if self.sigma is None:
+            raise RangeError("delta_chi2 means nothing without the errors sigma that it is at")
+        found = np.asarray(self.delta_chi2, dtype=float)
+        if found.shape != (n, len(self.molecules)):
+            raise RangeError(
+                f"delta_chi2 is of shape {found.shape}; expected {(n, len(self.molecules))}, one "
+                f"number for each spectrum and molecule"
+            )
+        if not (found >= 0).all():
+            raise RangeError(f"delta_chi2 must be numbers from 0 up, got {found.min():g}")
+        object.__setattr__(self, "delta_chi2", found)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -79,33 +116,129 @@ class Dataset:
 
     def __getitem__(self, rows: Any) -> Dataset:
         """Return the selected rows (slice, mask or indices)."""
-        if self.parent is None:  # set in __post_init__; this tells the type checker
-            raise RangeError("the data set has no parents")
-        return Dataset(
-            self.X[rows],
-            self.Y[rows],
-            self.grid,
-            self.space,
-            self.molecules,
-            self.parent[rows],
-            self.provenance,
+        return replace(
+            self,
+            X=self.X[rows],
+            Y=self.Y[rows],
+            parent=np.asarray(self.parent)[rows],
+            delta_chi2=None if self.delta_chi2 is None else self.delta_chi2[rows],
         )
 
-    def presence(self, threshold: float = PRESENCE_THRESHOLD) -> np.ndarray:
+    def presence(
+        self,
+        threshold: Any = PRESENCE_THRESHOLD,
+        delta_chi2: float | None = None,
+        scale: Any = 1.0,
+    ) -> np.ndarray:
         """Tell which molecules are present.
+
+        By abundance alone, a gas below a cloud deck is present although no spectrum can show it,
+        and a detector is taught to guess from the prior. By both rules a gas counts when it is
+        there and can be seen, at the noise of the spectrum.
 
         Parameters
         ----------
-        threshold : float
+        threshold : float or array-like of shape (n_molecules,), default=-8
             log10 volume mixing ratio above which a gas counts as present.
+        delta_chi2 : float, optional
+            What the spectrum must change by as well, when the gas is taken out
+            (:data:`exosk.datasets.DETECTABLE`, that is 9, is our choice). By default abundance
+            alone decides.
+        scale : float or array-like of shape (n,), default=1
+            How many times as large as :attr:`sigma` the errors are, of all spectra or of each.
 
         Returns
         -------
         ndarray of shape (n, n_molecules)
             0 or 1, in the order of :attr:`molecules`.
+
+        Raises
+        ------
+        RangeError
+            If delta chi-squared is asked for and the set has none, or a scale is given that has
+            no bearing.
         """
         columns = [self.space.index(abundance_name(m)) for m in self.molecules]
-        return (self.Y[:, columns] > threshold).astype(int)
+        present = np.asarray(self.Y)[:, columns] > np.asarray(threshold)
+        if delta_chi2 is not None:
+            present &= self.delta_chi2_at(scale) > delta_chi2
+        elif np.any(np.asarray(scale) != 1):
+            raise RangeError(
+                "the scale of the errors has no bearing on the rule by abundance alone; give "
+                "delta_chi2 as well, 9 say"
+            )
+        return present.astype(int)
+
+    def delta_chi2_at(self, scale: Any = 1.0) -> np.ndarray:
+        """Return the delta chi-squared of each molecule at other errors.
+
+        Parameters
+        ----------
+        scale : float or array-like of shape (n,)
+            How many times as large as :attr:`sigma` the errors are, of all spectra or of each.
+
+        Returns
+        -------
+        ndarray of shape (n, n_molecules)
+            :attr:`delta_chi2` over the scale squared.
+
+        Raises
+        ------
+        RangeError
+            If the set holds none, or a scale is not a positive number.
+        """
+        if self.delta_chi2 is None:
+            raise RangeError(
+                "the data set does not know how detectable its molecules are; simulate it with "
+                "detectability=True (exosk simulate --detectability)"
+            )
+        scale = np.asarray(scale, dtype=float)
+        if scale.shape not in ((), (len(self),)):
+            raise RangeError(
+                f"{len(self)} spectra but scales of shape {scale.shape}; give one, or one each"
+            )
+        bad = ~((scale > 0) & np.isfinite(scale))
+        if bad.any():
+            raise RangeError(
+                f"the scale of the errors must be a positive number, got {scale[bad].flat[0]:g}"
+            )
+        return np.asarray(self.delta_chi2 / np.square(scale)[..., np.newaxis])
+
+    def with_sigma(self, sigma: Any = None) -> np.ndarray:
+        """Return X with errors beside the depths, for models that are told the noise.
+
+        Parameters
+        ----------
+        sigma : Instrument, Spectrum, float, Quantity or array-like, optional
+            1-sigma errors, of shape (n_bins,) for all spectra or (n, n_bins) for each;
+            :attr:`sigma` by default. A bin whose error is missing (NaN) is missing in the spectra
+            as well.
+
+        Returns
+        -------
+        ndarray of shape (n, 2 n_bins)
+            Noise-free depths, then errors.
+
+        Raises
+        ------
+        GridError
+            If the errors are those of other bins.
+        RangeError
+            If an error is not positive, or there is none to take.
+        """
+        if sigma is None and self.sigma is None:
+            raise RangeError("the data set has no errors of its own; give sigma")
+        sigma = self.sigma if sigma is None else sigma
+        each = canonical(getattr(sigma, "sigma", sigma), "depth", "sigma")
+        if each.ndim == 2:
+            if each.shape != self.X.shape:
+                raise GridError(f"spectra of shape {self.X.shape} but errors of {each.shape}")
+            wrong = np.flatnonzero((each <= 0).any(1) | np.isinf(each).any(1))
+            if wrong.size:
+                raise RangeError(f"errors must be positive; those of spectrum {wrong[0]} are not")
+        else:
+            each = errors_in(sigma, self.grid)
+        return join_rows(np.where(np.isnan(each), np.nan, self.X).astype(self.X.dtype), each)
 
     def split(
         self, test: float = 0.15, validation: float = 0.15, random_state: Any = None
@@ -154,10 +287,12 @@ class Dataset:
             "molecules": list(self.molecules),
             "provenance": dict(self.provenance),
         }
-        with create_hdf5(path, "data set", _VERSION) as file:
+        version = 1 if self.delta_chi2 is None else _VERSION
+        with create_hdf5(path, "data set", version) as file:
             # Attributes hold at most 64 kB; a grid of thousands of bins passes that.
             file["header"] = np.bytes_(json.dumps(header))
-            for name in ("X", "Y", "parent"):
+            held = [name for name in _OPTIONAL if getattr(self, name) is not None]
+            for name in ("X", "Y", "parent", *held):
                 file.create_dataset(name, data=getattr(self, name), fletcher32=True)
 
     @classmethod
@@ -179,4 +314,5 @@ class Dataset:
                 tuple(header["molecules"]),
                 file["parent"][:],
                 header["provenance"],
+                *(file[name][:] if name in file else None for name in _OPTIONAL),
             )

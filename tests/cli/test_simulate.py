@@ -31,6 +31,22 @@ def test_an_instrument_and_a_seed(run, tmp_path):
     np.testing.assert_array_equal(a.Y, b.Y)
 
 
+def test_how_detectable_molecules_are(run, tmp_path):
+    arguments = ("--n", "30", "--instrument", "hst-wfc3-g141", "--molecules", "H2O,CO")
+    done = run("simulate", *arguments, "--detectability", "--json", "--out", "set")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    data = exosk.Dataset.load(tmp_path / "set" / "dataset.h5")
+    assert data.delta_chi2.shape == (30, 2)
+    for k, (molecule, share) in enumerate(document["molecules"].items()):
+        assert molecule == data.molecules[k]
+        assert share["present"] == data.presence()[:, k].mean()
+        assert share["detectable"] == data.presence(delta_chi2=9)[:, k].mean()
+    shown = run("simulate", *arguments, "--detectability", "--out", "set")
+    assert "and delta chi2 > 9" in shown.stdout
+    assert f"{document['molecules']['H2O']['detectable']:.1%}" in shown.stdout
+
+
 def test_bins_must_be_named_once(run):
     for arguments in ((), ("--like", "wasp-12b", "--instrument", "hst-wfc3-g141")):
         done = run("simulate", "--n", "5", *arguments)
