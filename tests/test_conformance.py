@@ -31,6 +31,7 @@ TRANSFORMERS = [
 _NET = {"max_epochs": 40, "batch_size": 32, "learning_rate": 0.01}
 ESTIMATORS = [
     *TRANSFORMERS,
+    exosk.ConformalRetriever(exosk.ForestRetriever(n_estimators=10, random_state=0)),
     exosk.ForestRetriever(n_estimators=10),
     exosk.MoleculeDetector(n_estimators=10),
     exosk.MLPRetriever((16,), n_components=2, **_NET),

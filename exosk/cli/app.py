@@ -14,10 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from exosk.cli.compare import compare_simulators
+from exosk.cli.evaluate import evaluate
 from exosk.cli.opacity import opacity_app
 from exosk.cli.plugins import plugins
+from exosk.cli.predict import predict
 from exosk.cli.retrieve import retrieve
 from exosk.cli.simulate import simulate
+from exosk.cli.train import train
 from exosk.exceptions import ExoskError
 
 __all__ = ["app", "main"]
@@ -32,6 +35,9 @@ app = typer.Typer(
 )
 app.command()(retrieve)
 app.command()(simulate)
+app.command()(train)
+app.command()(predict)
+app.command()(evaluate)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
 app.add_typer(opacity_app, name="opacity")

@@ -10,7 +10,7 @@ import numpy as np
 from exosk.exceptions import RangeError
 from exosk.posterior import Posterior
 
-__all__ = ["interval_coverage"]
+__all__ = ["binomial_error", "interval_coverage", "pit_coverage"]
 
 
 def interval_coverage(
@@ -43,3 +43,33 @@ def interval_coverage(
         lower, upper = posterior.interval(level)
         inside[row] = (lower <= true) & (true <= upper)
     return np.asarray(inside.mean(axis=0))
+
+
+def pit_coverage(pit: Any, level: Any) -> np.ndarray:
+    """Share of truths in central intervals, by their probability integral transform.
+
+    Where a parameter is continuous this is the coverage of the intervals themselves. Where it has
+    atoms (a prior that was clipped), an interval that ends on an atom holds all of it and so more
+    than its level; the transform, drawn at random within the atom, counts the part that belongs
+    to the level, and an exact posterior comes out as exact.
+
+    Parameters
+    ----------
+    pit : array-like of shape (n, ...)
+        Probability integral transforms of the truths.
+    level : float or array-like of shape (n_levels,)
+        Probabilities of the intervals.
+
+    Returns
+    -------
+    ndarray of shape (...), or (n_levels, ...)
+    """
+    distance = 2 * np.abs(np.asarray(pit, dtype=float) - 0.5)
+    if np.ndim(level) == 0:
+        return np.asarray((distance <= level).mean(axis=0))
+    return np.stack([(distance <= each).mean(axis=0) for each in np.asarray(level)])
+
+
+def binomial_error(level: Any, n: int) -> Any:
+    """Return the scatter of the coverage of n exact intervals, ``sqrt(level (1 - level) / n)``."""
+    return np.sqrt(np.asarray(level) * (1 - np.asarray(level)) / n)

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from exosk.exceptions import RangeError
 from exosk.grids import SpectralGrid
 from exosk.models.nets import ConvolutionBody
 from exosk.models.network import SpectralNetwork
@@ -21,13 +20,6 @@ class _Convolutional(SpectralNetwork):
     """What both have."""
 
     def _make_body(self, n_channels: int, n_bins: int, n_numbers: int) -> nn.Module:
-        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
-            raise RangeError(f"kernel_size must be odd and positive, got {self.kernel_size}")
-        if self.n_attention and self.filters[-1] % ConvolutionBody.N_HEADS:
-            raise RangeError(
-                f"with attention the last of filters must be a multiple of "
-                f"{ConvolutionBody.N_HEADS}, got {self.filters[-1]}"
-            )
         return ConvolutionBody(
             n_channels,
             n_bins,
@@ -59,7 +51,7 @@ class CNNRetriever(_Convolutional, NetworkRetriever):
         of four then.
     n_components : int, default=8
         Gaussians of the posterior of one member.
-    dropout : float, default=0.0
+    dropout : float, default=0.05
         Share of the features that each layer forgets in training.
     normalization : {"layer", "batch", None}, default="layer"
     residual : bool, default=True
@@ -90,17 +82,17 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         hidden: Sequence[int] = (256, 256),
         n_attention: int = 0,
         n_components: int = 8,
-        dropout: float = 0.0,
+        dropout: float = 0.05,
         normalization: str | None = "layer",
         residual: bool = True,
         grid: SpectralGrid | None = None,
         augmentation: Any = None,
         augment_validation: bool = True,
         n_members: int = 1,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         batch_size: int = 256,
-        max_epochs: int = 60,
+        max_epochs: int = 80,
         patience: int | None = 15,
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
@@ -151,7 +143,7 @@ class CNNDetector(_Convolutional, NetworkDetector):
         of four then.
     class_weight : {"balanced", None}, default=None
         Whether spectra that hold a rare molecule weigh more in training.
-    dropout : float, default=0.0
+    dropout : float, default=0.05
         Share of the features that each layer forgets in training.
     normalization : {"layer", "batch", None}, default="layer"
     residual : bool, default=True
@@ -182,17 +174,17 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         hidden: Sequence[int] = (256, 256),
         n_attention: int = 0,
         class_weight: str | None = None,
-        dropout: float = 0.0,
+        dropout: float = 0.05,
         normalization: str | None = "layer",
         residual: bool = True,
         grid: SpectralGrid | None = None,
         augmentation: Any = None,
         augment_validation: bool = True,
         n_members: int = 1,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         batch_size: int = 256,
-        max_epochs: int = 60,
+        max_epochs: int = 80,
         patience: int | None = 15,
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 __all__ = ["read_labels"]
@@ -31,11 +31,8 @@ def read_labels(y: Any) -> tuple[np.ndarray, bool]:
     """
     y = np.asarray(y)
     check_classification_targets(y)
-    # scikit-learn calls a table of one column binary.
-    one = y.ndim == 2 and y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
-    # It calls a table of one value alone a multiclass-multioutput one.
-    several = y.ndim == 2 and y.shape[1] > 1 and bool(np.isin(y, (0, 1)).all())
-    if one or several or type_of_target(y) == "multilabel-indicator":
+    # Not by scikit-learn's type_of_target, to which a table of any two numbers is an indicator.
+    if y.ndim == 2 and np.isin(y, (0, 1)).all():
         return y.astype(int), True
     if y.ndim == 2:
         if y.shape[1] != 1:

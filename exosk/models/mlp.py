@@ -40,10 +40,10 @@ class MLPRetriever(_Dense, NetworkRetriever):
         Widths of the layers.
     n_components : int, default=8
         Gaussians of the posterior of one member.
-    dropout : float, default=0.0
+    dropout : float, default=0.05
         Share of the features that each layer forgets in training.
     normalization : {"layer", "batch", None}, default="layer"
-    residual : bool, default=True
+    residual : bool, default=False
         Whether a layer as wide as the one before is added to it.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
 max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
@@ -68,17 +68,17 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         hidden: Sequence[int] = (256, 256, 256),
         *,
         n_components: int = 8,
-        dropout: float = 0.0,
+        dropout: float = 0.05,
         normalization: str | None = "layer",
-        residual: bool = True,
+        residual: bool = False,
         grid: SpectralGrid | None = None,
         augmentation: Any = None,
         augment_validation: bool = True,
         n_members: int = 1,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         batch_size: int = 256,
-        max_epochs: int = 60,
+        max_epochs: int = 80,
         patience: int | None = 15,
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
@@ -118,10 +118,10 @@ class MLPDetector(_Dense, NetworkDetector):
         Widths of the layers.
     class_weight : {"balanced", None}, default=None
         Whether spectra that hold a rare molecule weigh more in training.
-    dropout : float, default=0.0
+    dropout : float, default=0.05
         Share of the features that each layer forgets in training.
     normalization : {"layer", "batch", None}, default="layer"
-    residual : bool, default=True
+    residual : bool, default=False
         Whether a layer as wide as the one before is added to it.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
 max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
@@ -146,17 +146,17 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         hidden: Sequence[int] = (256, 256, 256),
         *,
         class_weight: str | None = None,
-        dropout: float = 0.0,
+        dropout: float = 0.05,
         normalization: str | None = "layer",
-        residual: bool = True,
+        residual: bool = False,
         grid: SpectralGrid | None = None,
         augmentation: Any = None,
         augment_validation: bool = True,
         n_members: int = 1,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         batch_size: int = 256,
-        max_epochs: int = 60,
+        max_epochs: int = 80,
         patience: int | None = 15,
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,

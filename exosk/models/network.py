@@ -17,6 +17,7 @@ from exosk.augmentation.redraw import redraw, reseeded
 from exosk.exceptions import FileFormatError, RangeError
 from exosk.models.batches import DrawnRows
 from exosk.models.nets import SpectralNet, SpectrumInput
+from exosk.models.settings import check_settings
 from exosk.models.training import TrainingPlan, choose_device, train_network
 from exosk.rows import RowLayout
 
@@ -48,13 +49,13 @@ class SpectralNetwork(BaseEstimator):
         would favour the epoch that is best at what no telescope delivers.
     n_members : int, default=1
         Networks that are trained from different starts and averaged.
-    learning_rate : float, default=0.001
+    learning_rate : float, default=0.003
         The highest.
     weight_decay : float, default=0.0001
         Of AdamW.
     batch_size : int, default=256
         Rows of one step.
-    max_epochs : int, default=60
+    max_epochs : int, default=80
         Passes through the training set.
     patience : int or None, default=15
         Epochs without a gain on the validation rows after which training stops.
@@ -109,6 +110,10 @@ class SpectralNetwork(BaseEstimator):
         plan = self._plan()
         random = check_random_state(self.random_state)
         train, validation = self._split(len(X), random)
+        if self.normalization == "batch" and len(train) == 1:
+            raise RangeError(
+                "normalization='batch' cannot be trained on one spectrum; use 'layer', or more"
+            )
         self.augmentation_ = None
         if self.augmentation is not None:
             self.augmentation_ = reseeded(self.augmentation, random).fit(X)
@@ -129,7 +134,8 @@ class SpectralNetwork(BaseEstimator):
         for member in range(self.n_members):
             seed = _seed(random)
             held_out = rows(validation, validating, self.augment_validation, fresh=False)
-            with torch.random.fork_rng(devices=[]):
+            gpus = [plan.device] if plan.device.startswith("cuda") else []
+            with torch.random.fork_rng(devices=gpus):
                 torch.manual_seed(seed)
                 net = self._make_net()
                 net.layer_in.learn(torch.tensor(first, dtype=torch.float64))
@@ -146,12 +152,7 @@ class SpectralNetwork(BaseEstimator):
         return validation, random
 
     def _plan(self) -> TrainingPlan:
-        if not (isinstance(self.n_members, int | np.integer) and self.n_members > 0):
-            raise RangeError(f"n_members must be a positive whole number, got {self.n_members}")
-        if not 0 <= self.validation_fraction < 1:
-            raise RangeError(
-                f"validation_fraction must lie between 0 and 1, got {self.validation_fraction}"
-            )
+        check_settings(self.get_params(deep=False))
         names = [field.name for field in dataclasses.fields(TrainingPlan)]
         settings = {name: getattr(self, name) for name in names}
         return TrainingPlan(**settings | {"device": choose_device(self.device)})
@@ -226,19 +227,28 @@ class SpectralNetwork(BaseEstimator):
         FileFormatError
             If the names or shapes are not those of this estimator.
         """
+        check_is_fitted(self)
+        mine = {str(member) for member in range(self.n_members)}
+        strangers = [name for name in weights if name.partition(".")[0] not in mine]
+        if strangers:
+            raise FileFormatError(
+                f"these are another network's weights: {strangers[0]} is of none of its "
+                f"{self.n_members} members"
+            )
         members = []
         for member in range(self.n_members):
             prefix = f"{member}."
-            state = {
-                name.removeprefix(prefix): torch.as_tensor(np.asarray(array))
-                for name, array in weights.items()
-                if name.startswith(prefix)
-            }
             with torch.random.fork_rng(devices=[]):
                 net = _at_rest(self._make_net())
             try:
-                net.load_state_dict(state)
-            except RuntimeError as error:
+                net.load_state_dict(
+                    {
+                        name.removeprefix(prefix): torch.as_tensor(np.asarray(array))
+                        for name, array in weights.items()
+                        if name.startswith(prefix)
+                    }
+                )
+            except (RuntimeError, TypeError) as error:
                 reason = " ".join(str(error).split())
                 raise FileFormatError(f"these are another network's weights: {reason}") from None
             members.append(net)

@@ -12,6 +12,7 @@ of its members' (Lakshminarayanan et al. 2017, arXiv:1612.01474).
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,10 @@ from exosk.posterior import Posterior
 
 __all__ = ["NetworkRetriever"]
 
-# Nodes of the quadrature over one Gaussian, for means and standard deviations.
-_N_NODES = 24
-# Points of a jump over which a density is averaged.
+# Nodes of the quadrature over one Gaussian, for means and standard deviations: Gauss's, and others
+# where parameters are no smooth function of the Gaussian variable.
+_N_NODES, _N_SHARES = 24, 64
+# Points of a jump over which a joint density is averaged.
 _N_JUMPS = 16
 
 
@@ -132,10 +134,15 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         return (mean, std) if return_std else mean
 
     def _moments(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of each parameter, by Gauss-Hermite quadrature."""
+        """Mean and standard deviation of each parameter, by quadrature."""
         weight, center, spread = mixture.marginals()
-        node, node_weight = special.roots_hermitenorm(_N_NODES)
-        node_weight = node_weight / node_weight.sum()
+        if self._targets.has_jumps:
+            # Equal shares: where y has a step, Gauss's central nodes stand for a quarter each.
+            node = special.ndtri((np.arange(_N_SHARES) + 0.5) / _N_SHARES)
+            node, node_weight = node / node.std(), np.full(_N_SHARES, 1 / _N_SHARES)
+        else:
+            node, node_weight = special.roots_hermitenorm(_N_NODES)
+            node_weight = node_weight / node_weight.sum()
         z = center[..., None, :] + spread[..., None, :] * node[:, None]
         y = self._targets.from_normal(z)
         total = weight[..., None] * node_weight
@@ -165,6 +172,8 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         -------
         ndarray of shape (n_spectra, n, n_parameters)
         """
+        if not (isinstance(n, Integral) and n > 0):
+            raise RangeError(f"n must be a whole number from 1 up, got {n!r}")
         random = check_random_state(random_state)
         return np.concatenate(
             [self._targets.from_normal(m.sample(n, random)) for m in self._mixtures(X)]
@@ -191,33 +200,37 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             Minus infinity outside the prior.
         """
         mixtures = self._mixtures(X)
-        Y = np.asarray(Y, dtype=float).reshape(sum(map(len, mixtures)), -1)
-        if Y.shape[1] != self._n_parameters:
+        Y = self._checked_parameters(Y, sum(map(len, mixtures)))
+        low, high = self._targets.normal_range(Y)
+        ends = np.cumsum([len(mixture) for mixture in mixtures])[:-1]
+        points = uniform_jumps(_N_JUMPS, Y.shape[1])
+        log_q = np.concatenate(
+            [
+                m.marginal_log_mass(a, b) if marginal else _joint(m, a, b, points)
+                for m, a, b in zip(mixtures, np.split(low, ends), np.split(high, ends), strict=True)
+            ]
+        )
+        # From a density of z to one of y; a probability stays one.
+        change = np.zeros(Y.shape)
+        continuous = low == high
+        change[continuous] = (self._targets.log_density(Y) - stats.norm.logpdf(low))[continuous]
+        return log_q + (change if marginal else change.sum(axis=1))
+
+    def _checked_parameters(self, Y: Any, n: int) -> np.ndarray:
+        Y = np.asarray(Y, dtype=float)
+        if Y.ndim == 1 and self._single:
+            Y = Y[:, None]
+        if Y.shape != (n, self._n_parameters):
             raise RangeError(
-                f"Y has {Y.shape[1]} columns, the model {self._n_parameters} parameters"
+                f"Y has shape {Y.shape}; {n} spectra and {self._n_parameters} parameters want "
+                f"{(n, self._n_parameters)}"
             )
-        with np.errstate(divide="ignore"):
-            prior = self._targets.log_density(Y)
-        jumps = np.full((1, Y.shape[1]), 0.5)
-        if self._targets.has_jumps:
-            jumps = uniform_jumps(_N_JUMPS, Y.shape[1])
-        ratios = []
-        for jump in jumps:
-            z = self._targets.to_normal(Y, jump)
-            parts = np.split(z, np.cumsum([len(m) for m in mixtures])[:-1])
-            density = _marginal_log_density if marginal else _joint_log_density
-            log_q = np.concatenate([density(m, part) for m, part in zip(mixtures, parts)])
-            log_normal = stats.norm.logpdf(z)
-            ratios.append(log_q - (log_normal if marginal else log_normal.sum(axis=1)))
-        ratio = special.logsumexp(ratios, axis=0) - np.log(len(jumps))
-        return ratio + (prior if marginal else prior.sum(axis=1))
+        if np.isnan(Y).any():
+            raise RangeError("Y contains NaN; leave these rows out")
+        return Y
 
 
-def _joint_log_density(mixture: Mixture, z: np.ndarray) -> np.ndarray:
-    return mixture.log_prob(torch.as_tensor(z)).numpy()
-
-
-def _marginal_log_density(mixture: Mixture, z: np.ndarray) -> np.ndarray:
-    weight, center, spread = mixture.marginals()
-    log_normal = stats.norm.logpdf(z[:, None], center, spread)
-    return special.logsumexp(log_normal, axis=1, b=weight[..., None])
+def _joint(mixture: Mixture, low: np.ndarray, high: np.ndarray, points: np.ndarray) -> np.ndarray:
+    if (low == high).all():
+        return mixture.log_prob(torch.as_tensor(low)).numpy()
+    return mixture.log_mass(low, high, points)

@@ -69,9 +69,17 @@ class _Targets:
         z = special.ndtri(below + (above - below) * jump)
         return np.clip(z, -_Z_MAX, _Z_MAX)
 
+    def normal_range(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map (n, d) to the limits, twice (n, d), of the jumps of F; equal where it has none."""
+        below, above = self.unit_range(Y)
+        low, high = special.ndtri(below), special.ndtri(above)
+        jump, z = below < above, np.clip(low, -_Z_MAX, _Z_MAX)
+        return np.where(jump, low, z), np.where(jump, high, z)
+
     def from_normal(self, z: np.ndarray) -> np.ndarray:
         """Map (..., d) to (..., d)."""
-        return self.from_unit(special.ndtr(z))
+        # Beyond, float64 rounds to 1, where a prior without an upper limit is infinite.
+        return self.from_unit(special.ndtr(np.clip(z, -_Z_MAX, _Z_MAX)))
 
     def unit_range(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F to the left and to the right of each parameter, of shape (n, d)."""

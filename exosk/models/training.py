@@ -14,13 +14,11 @@ from skorch.helper import predefined_split
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from exosk.exceptions import RangeError, UnknownNameError
+from exosk.exceptions import RangeError
 from exosk.models.batches import DrawnRows, EpochBatches
 
-__all__ = ["SCHEDULES", "TrainingPlan", "choose_device", "train_network"]
+__all__ = ["TrainingPlan", "choose_device", "train_network"]
 
-#: Ways in which the learning rate changes.
-SCHEDULES = ("one-cycle", "plateau", "constant")
 _LARGEST_GRADIENT = 5.0
 # Of a loss in nats; a smaller gain is the scatter of the validation rows.
 _GAIN = 1e-4
@@ -52,13 +50,6 @@ class TrainingPlan:
     device: str
     verbose: int
 
-    def __post_init__(self) -> None:
-        for name in ("learning_rate", "batch_size", "max_epochs"):
-            if not getattr(self, name) > 0:
-                raise RangeError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.schedule not in SCHEDULES:
-            raise UnknownNameError.suggest("schedule", self.schedule, SCHEDULES)
-
 
 def choose_device(device: str) -> str:
     """Return the device: ``"auto"`` is the first GPU, where there is one.
@@ -66,13 +57,16 @@ def choose_device(device: str) -> str:
     Raises
     ------
     RangeError
-        If a GPU is asked for and there is none.
+        If torch has no such device here: a GPU is asked for and there is none, say.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise RangeError(f"device {device!r} was asked for, but torch sees no GPU; use 'auto'")
-    return device
+    try:
+        return str(torch.empty(0, device=torch.device(device)).device)
+    except (AssertionError, RuntimeError, TypeError):
+        raise RangeError(
+            f"device {device!r} was asked for, but torch sees none of that name here; use 'auto'"
+        ) from None
 
 
 def train_network(
@@ -129,9 +123,11 @@ def train_network(
     trainer.fit(train, None)
     stopped = dict(trainer.callbacks_).get("early_stopping")
     early = stopped is not None and stopped.misses_ >= stopped.patience
-    if len(trainer.history) < plan.max_epochs and not early:
+    if not (trainer.complete_ or early):
         # skorch ends training on an interrupt as if it were done.
         raise KeyboardInterrupt
+    if progress is not None and len(trainer.history) < plan.max_epochs:
+        progress(1.0)
     return [
         {
             "epoch": int(row["epoch"]),
@@ -150,6 +146,13 @@ class _Trainer(NeuralNet):
     def initialize_module(self) -> _Trainer:
         # skorch would copy a module that is an instance; the caller's own is to be trained.
         self.module_ = self.module
+        return self
+
+    def fit_loop(self, *args: Any, **kwargs: Any) -> _Trainer:
+        # Its interrupts, early stopping's too, do not reach whoever calls fit.
+        self.complete_ = False
+        super().fit_loop(*args, **kwargs)
+        self.complete_ = True
         return self
 
 
@@ -202,7 +205,7 @@ def _callbacks(
             (
                 "early_stopping",
                 EarlyStopping(
-                    patience=plan.patience or plan.max_epochs + 1,
+                    patience=plan.max_epochs + 1 if plan.patience is None else plan.patience,
                     threshold=_GAIN,
                     threshold_mode="abs",  # a loss in nats may be negative
                     load_best=True,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import exosk
+from exosk.cli import main
 from exosk.sources import write_spectrum
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -29,6 +30,22 @@ def run(tmp_path: Path) -> Run:
             timeout=300,
             check=False,
         )
+
+    return call
+
+
+@pytest.fixture
+def program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """As `run`, in this process: without the seconds that a new one takes to start."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        status = main(list(arguments))
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
 
     return call
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exosk.evaluation import interval_coverage
+from exosk.evaluation import binomial_error, interval_coverage, pit_coverage
 from exosk.exceptions import RangeError
 from exosk.parameters import Normal, Parameter, ParameterSpace
 from exosk.posterior import Posterior
@@ -46,3 +46,16 @@ def test_what_does_not_match_is_refused():
         interval_coverage([], [])
     with pytest.raises(RangeError, match="between 0 and 1"):
         interval_coverage([posterior], [[0, 0]], level=68)
+
+
+def test_the_transform_tells_coverage_at_every_level():
+    pit = (np.arange(1000) + 0.5)[:, None] / 1000 * [1, 1]
+    levels = [0.1, 0.5, 0.95]
+    np.testing.assert_allclose(pit_coverage(pit, levels), np.transpose([levels, levels]), atol=2e-3)
+    assert pit_coverage([0.01, 0.5], 0.9) == 0.5
+
+
+def test_coverage_scatters_as_a_binomial_share():
+    random = np.random.default_rng(0)
+    shares = [pit_coverage(random.uniform(size=50), 0.68) for _ in range(2000)]
+    assert np.std(shares) == pytest.approx(binomial_error(0.68, 50), rel=0.05)

@@ -23,6 +23,9 @@ from exosk.rows import RowLayout
 
 __all__ = ["SpectrumInput"]
 
+# Relative; float64 leaves some seven digits more, of which sums eat a few.
+_ROUNDING = 1e-9
+
 
 class SpectrumInput(nn.Module):
     """Turn rows of X into channels and numbers.
@@ -57,8 +60,11 @@ class SpectrumInput(nn.Module):
         """
         depth = rows[:, : self.layout.n_bins]
         observed = ~torch.isnan(depth)
-        typical = _weighted_spread(depth.nan_to_num(), observed.to(depth.dtype))[2].mean()
-        self.scale = torch.where(typical > 0, typical, torch.ones_like(typical)).to(self.scale)
+        level, _, spread = _weighted_spread(depth.nan_to_num(), observed.to(depth.dtype))
+        # A single bin has no spread, and spectra without structure none but their levels'.
+        candidates = [spread.mean(), level.std(correction=0), torch.ones((), dtype=depth.dtype)]
+        rounding = _ROUNDING * level.abs().mean()
+        self.scale = next(c for c in candidates if c > rounding).to(self.scale)
         channels, numbers, observed = self._raw(rows)
         present = observed[:, None].expand_as(channels)
         self.channel_mean, self.channel_std = _moments(channels, present)
@@ -82,7 +88,8 @@ class SpectrumInput(nn.Module):
         floor = self.scale * 1e-3
         if self.layout.has_sigma:
             sigma = rows[:, n : 2 * n].nan_to_num().clamp(min=floor)
-            weight = weight / (sigma / sigma.mean(dim=1, keepdim=True)) ** 2
+            # By the least of them, so that a huge one gets no weight, and none overflows.
+            weight = weight / (sigma / sigma.amin(dim=1, keepdim=True)) ** 2
         level, shape, spread = _weighted_spread(depth, weight)
         spread = spread.clamp(min=floor)
         channels = [shape, shape / spread[:, None]]
@@ -108,5 +115,5 @@ def _moments(values: torch.Tensor, present: torch.Tensor) -> tuple[torch.Tensor,
     mean = (values * present).sum(dim=0) / count
     std = (((values - mean) * present) ** 2).sum(dim=0).div(count).sqrt()
     # The scatter of a constant is rounding, which must not be blown up to structure.
-    constant = std <= 1e-9 * mean.abs()
+    constant = std <= _ROUNDING * mean.abs()
     return mean, torch.where(constant, torch.full_like(std, torch.inf), std)
