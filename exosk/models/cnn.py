@@ -39,12 +39,12 @@ class CNNRetriever(_Convolutional, NetworkRetriever):
 
     Parameters
     ----------
-    filters : sequence of int, default=(32, 64, 64)
+    filters : sequence of int, default=(16, 32, 32)
         Channels of the convolution blocks; each but the first halves the number of places, while
         there are eight or more.
     kernel_size : int, default=5
         Bins that a convolution sees at once; odd.
-    hidden : sequence of int, default=(256, 256)
+    hidden : sequence of int, default=(128, 128)
         Widths of the fully connected layers that follow.
     n_attention : int, default=0
         Self-attention blocks between the two, of four heads: the last of `filters` is a multiple
@@ -76,10 +76,10 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
 
     def __init__(
         self,
-        filters: Sequence[int] = (32, 64, 64),
+        filters: Sequence[int] = (16, 32, 32),
         *,
         kernel_size: int = 5,
-        hidden: Sequence[int] = (256, 256),
+        hidden: Sequence[int] = (128, 128),
         n_attention: int = 0,
         n_components: int = 8,
         dropout: float = 0.05,
@@ -91,7 +91,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         n_members: int = 1,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         max_epochs: int = 80,
         patience: int | None = 15,
         schedule: str = "one-cycle",
@@ -131,12 +131,12 @@ class CNNDetector(_Convolutional, NetworkDetector):
 
     Parameters
     ----------
-    filters : sequence of int, default=(32, 64, 64)
+    filters : sequence of int, default=(16, 32, 32)
         Channels of the convolution blocks; each but the first halves the number of places, while
         there are eight or more.
     kernel_size : int, default=5
         Bins that a convolution sees at once; odd.
-    hidden : sequence of int, default=(256, 256)
+    hidden : sequence of int, default=(128, 128)
         Widths of the fully connected layers that follow.
     n_attention : int, default=0
         Self-attention blocks between the two, of four heads: the last of `filters` is a multiple
@@ -168,10 +168,10 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
 
     def __init__(
         self,
-        filters: Sequence[int] = (32, 64, 64),
+        filters: Sequence[int] = (16, 32, 32),
         *,
         kernel_size: int = 5,
-        hidden: Sequence[int] = (256, 256),
+        hidden: Sequence[int] = (128, 128),
         n_attention: int = 0,
         class_weight: str | None = None,
         dropout: float = 0.05,
@@ -183,7 +183,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         n_members: int = 1,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         max_epochs: int = 80,
         patience: int | None = 15,
         schedule: str = "one-cycle",

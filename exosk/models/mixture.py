@@ -91,9 +91,7 @@ class Mixture:
             pull = np.einsum("mnki,nki->mnk", offset[..., j + 1 :], factor[..., j + 1 :, j])
             one, other = (scale * (z[:, None, j] - mean[..., j]) + pull for z in (low, high))
             interval = low[:, j] < high[:, j]
-            log_mass += np.where(
-                interval[:, None], 0, stats.norm.logpdf(one) + np.log(scale)
-            )
+            log_mass += np.where(interval[:, None], 0, stats.norm.logpdf(one) + np.log(scale))
             if interval.any():
                 log_probability, inside = _interval(
                     one[:, interval], other[:, interval], points[:, j, None, None]

@@ -25,6 +25,8 @@ __all__ = ["SpectralNetwork"]
 
 # Rows that go through a network at once; more do not fit a processor's cache.
 _ROWS = 1024
+# Steps of an epoch, and rows of a step, as far as both go.
+_STEPS, _BATCHES = 50, (32, 256)
 # Fewer validation rows tell little about when to stop.
 _LEAST_VALIDATION = 10
 
@@ -53,8 +55,9 @@ class SpectralNetwork(BaseEstimator):
         The highest.
     weight_decay : float, default=0.0001
         Of AdamW.
-    batch_size : int, default=256
-        Rows of one step.
+    batch_size : int, optional
+        Rows of one step. By default a fiftieth of all, but 32 at least and 256 at most: a small set
+        needs small steps to come to enough of them.
     max_epochs : int, default=80
         Passes through the training set.
     patience : int or None, default=15
@@ -88,6 +91,7 @@ class SpectralNetwork(BaseEstimator):
         X: np.ndarray,
         draw_targets: Callable[[np.ndarray, np.random.RandomState], np.ndarray],
         criterion: nn.Module,
+        groups: Any = None,
     ) -> tuple[np.ndarray, np.random.RandomState]:
         """Train the ensemble.
 
@@ -99,6 +103,8 @@ class SpectralNetwork(BaseEstimator):
             From row numbers and a random state to their targets, of shape (n_rows, n_targets).
         criterion : Module
             The loss.
+        groups : array-like of shape (n,), optional
+            Parents of the spectra: those of one train together or validate together.
 
         Returns
         -------
@@ -107,9 +113,9 @@ class SpectralNetwork(BaseEstimator):
         random : RandomState
             For what follows.
         """
-        plan = self._plan()
+        plan = self._plan(len(X))
         random = check_random_state(self.random_state)
-        train, validation = self._split(len(X), random)
+        train, validation = self._split(len(X), random, groups)
         if self.normalization == "batch" and len(train) == 1:
             raise RangeError(
                 "normalization='batch' cannot be trained on one spectrum; use 'layer', or more"
@@ -151,19 +157,28 @@ class SpectralNetwork(BaseEstimator):
             self.history_.append(history)
         return validation, random
 
-    def _plan(self) -> TrainingPlan:
+    def _plan(self, n: int) -> TrainingPlan:
         check_settings(self.get_params(deep=False))
         names = [field.name for field in dataclasses.fields(TrainingPlan)]
         settings = {name: getattr(self, name) for name in names}
-        return TrainingPlan(**settings | {"device": choose_device(self.device)})
+        batch_size = self.batch_size or int(np.clip(n // _STEPS, *_BATCHES))
+        device = choose_device(self.device)
+        return TrainingPlan(**settings | {"batch_size": batch_size, "device": device})
 
-    def _split(self, n: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    def _split(
+        self, n: int, random: np.random.RandomState, groups: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers to train and to validate on; none validate where they would be too few."""
-        order = random.permutation(n)
-        n_validation = round(self.validation_fraction * n)
-        if n_validation < _LEAST_VALIDATION:
-            n_validation = 0
-        return np.sort(order[n_validation:]), np.sort(order[:n_validation])
+        groups = np.arange(n) if groups is None else np.asarray(groups)
+        if groups.shape != (n,):
+            raise RangeError(f"{n} spectra but groups of shape {groups.shape}")
+        parents, group = np.unique(groups, return_inverse=True)
+        n_validation = round(self.validation_fraction * len(parents))
+        order = random.permutation(len(parents))
+        validates = np.isin(group, order[:n_validation])
+        if validates.sum() < _LEAST_VALIDATION or validates.all():
+            validates[:] = False
+        return np.flatnonzero(~validates), np.flatnonzero(validates)
 
     def _make_net(self) -> SpectralNet:
         layer_in = SpectrumInput(self.layout_, self._has_missing)

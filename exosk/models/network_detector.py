@@ -56,7 +56,7 @@ class NetworkDetector(ClassifierMixin, SpectralNetwork):
     of exclusive classes are scikit-learn's, and stay in the probabilities.
     """
 
-    def fit(self, X: Any, y: Any) -> NetworkDetector:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> NetworkDetector:
         """Train, and calibrate.
 
         Parameters
@@ -66,6 +66,9 @@ class NetworkDetector(ClassifierMixin, SpectralNetwork):
         y : array-like of shape (n, n_molecules) of 0 and 1, or (n,) of classes
             Which molecules are present (:meth:`exosk.Dataset.presence`). Classes are an ordinary
             classification, and not calibrated.
+        groups : array-like of shape (n,), optional
+            Parents of the spectra (:attr:`exosk.Dataset.parent`), where several are of one: they
+            train or validate together.
 
         Raises
         ------
@@ -99,7 +102,9 @@ class NetworkDetector(ClassifierMixin, SpectralNetwork):
             )
         self._n_outputs = target.shape[1]
         self._platt = PlattScaling.identity(self._n_outputs)
-        held_out, random = self._fit_members(X, lambda rows, random: target[rows], criterion)
+        held_out, random = self._fit_members(
+            X, lambda rows, random: target[rows], criterion, groups
+        )
         if self._is_presence and len(held_out):
             draws = _CALIBRATION_DRAWS if self.augmentation is not None else 1
             logit = [self._logit(self._augmented(X[held_out], random)) for _ in range(draws)]

@@ -54,7 +54,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
     ``n_components``, the Gaussians of one member's mixture.
     """
 
-    def fit(self, X: Any, y: Any) -> NetworkRetriever:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> NetworkRetriever:
         """Train.
 
         Parameters
@@ -63,6 +63,9 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             Spectra, without noise where `augmentation` adds it. NaN is a missing bin.
         y : array-like of shape (n, n_parameters) or (n,)
             Parameters. Those of a data set bring their priors along.
+        groups : array-like of shape (n,), optional
+            Parents of the spectra (:attr:`exosk.Dataset.parent`), where several are of one: they
+            train or validate together.
 
         Raises
         ------
@@ -96,7 +99,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             def draw(rows: np.ndarray, random: np.random.RandomState) -> np.ndarray:
                 return z[rows]
 
-        self._fit_members(X, draw, _MixtureLoss())
+        self._fit_members(X, draw, _MixtureLoss(), groups)
         return self
 
     @property

@@ -193,9 +193,11 @@ def fit_model(
         steps.append(_forest(task, grid, injector, copies, n_jobs, random_state))
     else:
         steps.append(_network(task, kind, grid, injector, epochs, random_state, progress))
-    model = make_pipeline(*steps).fit(X, y)
-    if kind != "forest":
-        model[-1].set_params(progress=None)
+    model = make_pipeline(*steps)
+    if kind == "forest":
+        return model.fit(X, y)
+    model.fit(X, y, **{f"{model.steps[-1][0]}__groups": data.parent})
+    model[-1].set_params(progress=None)
     return model
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-
 from exosk.exceptions import GridError
+from exosk.models.final_step import FinalStep
 from exosk.parameters import ParameterSpace
 from exosk.posterior import Posterior
 from exosk.spectra import Spectrum
@@ -27,8 +26,8 @@ def sample_posterior(
     Parameters
     ----------
     model : retriever, or Pipeline that ends in one
-        Fitted on spectra in the bins of `spectrum`. A search (GridSearchCV) stands for the best
-        model that it found.
+        Fitted on spectra in the bins of `spectrum`, with errors beside the depths or without. A
+        search (GridSearchCV) stands for the best model that it found.
     spectrum : Spectrum
         The observation.
     n : int or None, default=10_000
@@ -48,16 +47,16 @@ def sample_posterior(
     GridError
         If the model was fitted on another number of bins.
     """
+    final = FinalStep(model)
+    retriever = final.estimator
     model = getattr(model, "best_estimator_", model)
-    steps, retriever = (model[:-1], model[-1]) if isinstance(model, Pipeline) else (None, model)
-    expected = getattr(model, "n_features_in_", len(spectrum))
-    if expected != len(spectrum):
+    n_columns, n_bins = getattr(model, "n_features_in_", len(spectrum)), len(spectrum)
+    if n_columns not in (n_bins, 2 * n_bins):
         raise GridError(
-            f"the model was fitted on {expected} bins, the spectrum has {len(spectrum)}"
+            f"the model was fitted on {n_columns} columns, which is neither the {n_bins} depths of "
+            f"the spectrum nor its depths and errors"
         )
-    X = spectrum.to_row()
-    if steps is not None and len(steps):
-        X = steps.transform(X)
+    X = final.transform(spectrum.to_row(sigma=n_columns == 2 * n_bins))
     if n is None:
         posterior: Posterior = retriever.posterior(X)[0]
         return Posterior(posterior.samples, space or retriever.space_, posterior.weights)

@@ -69,9 +69,13 @@ def _widths(value: Any) -> bool:
 
 _Rule = tuple[Callable[[Any], bool], str]
 _RULES: dict[tuple[str, ...], _Rule] = {
-    ("n_members", "batch_size", "max_epochs", "n_components", "kernel_size"): (
+    ("n_members", "max_epochs", "n_components", "kernel_size"): (
         lambda value: _whole(value, 1),
         "a whole number from 1 up",
+    ),
+    ("batch_size",): (
+        lambda value: value is None or _whole(value, 1),
+        "a whole number from 1 up, or None to go by the number of spectra",
     ),
     ("n_attention",): (lambda value: _whole(value, 0), "a whole number from 0 up"),
     ("patience",): (

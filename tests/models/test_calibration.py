@@ -10,7 +10,9 @@ from exosk.models.calibration import PlattScaling
 
 
 def labels(logit, seed=0):
-    return (np.random.default_rng(seed).uniform(size=logit.shape) < special.expit(logit)).astype(int)
+    return (np.random.default_rng(seed).uniform(size=logit.shape) < special.expit(logit)).astype(
+        int
+    )
 
 
 def test_slopes_and_intercepts_are_found():
@@ -35,7 +37,8 @@ def test_new_spectra_are_judged_better():
     wild, y = 3 * true + 1, labels(true)
     platt = PlattScaling.fit(wild[:3000], y[:3000])
     loss = [log_loss(y[3000:], special.expit(one[3000:])) for one in (platt(wild), wild, true)]
-    assert loss[0] < loss[1] - 0.1 and loss[0] < loss[2] + 0.01
+    assert loss[0] < loss[1] - 0.1
+    assert loss[0] < loss[2] + 0.01
 
 
 def test_probabilities_are_scaled_as_their_logits_are():
@@ -48,7 +51,8 @@ def test_probabilities_are_scaled_as_their_logits_are():
 def test_certainty_is_no_longer_certain():
     platt = PlattScaling.fit_probability(np.repeat([[0.0], [1.0]], 50, axis=0), _half(50))
     p = platt.of_probability(np.array([[0.0], [1.0]]))[:, 0]
-    assert 0 < p[0] < 0.1 and 0.9 < p[1] < 1
+    assert 0 < p[0] < 0.1
+    assert 0.9 < p[1] < 1
 
 
 def _half(n):

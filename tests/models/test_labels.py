@@ -40,7 +40,9 @@ def test_a_column_of_classes_is_taken_as_a_list():
     assert read.tolist() == ["a", "b"]
 
 
-@pytest.mark.parametrize("y", [[[0, 1], [2, 0]], [0.3, 0.7], [[0.2, 0.9], [0.1, 0.5]], [[-8.0, -3.0]], [[1, 2], [2, 1]]])
+@pytest.mark.parametrize(
+    "y", [[[0, 1], [2, 0]], [0.3, 0.7], [[0.2, 0.9], [0.1, 0.5]], [[-8.0, -3.0]], [[1, 2], [2, 1]]]
+)
 def test_abundances_are_no_labels(y):
     with pytest.raises(ValueError):
         read_labels(y)

@@ -61,7 +61,9 @@ def test_samples_have_the_moments(d, k):
     for row in range(N):
         center = weight[row] @ mean[row]
         offset = mean[row] - center
-        spread = np.tensordot(weight[row], covariance(m)[row], 1) + (weight[row] * offset.T) @ offset
+        spread = (
+            np.tensordot(weight[row], covariance(m)[row], 1) + (weight[row] * offset.T) @ offset
+        )
         error = 5 * np.sqrt(np.diag(spread) / 40_000)
         assert (abs(samples[row].mean(axis=0) - center) < error).all()
         size = np.sqrt(np.outer(np.diag(spread), np.diag(spread)))

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import pickle
 
 import joblib
@@ -105,17 +106,20 @@ def test_probabilities_are_calibrated(name, request, held_out):
     """Of the spectra given a probability near p, a share near p hold the molecule."""
     p, y = request.getfixturevalue(name).predict_proba(held_out[0]), held_out[1]
     for k, edges in enumerate(([0, 0.05, 0.3, 0.7, 0.95, 1], [0, 0.02, 0.2, 0.6, 1])):
-        for low, high in zip(edges, edges[1:]):
+        for low, high in itertools.pairwise(edges):
             chosen = (p[:, k] >= low) & (p[:, k] < high)
             mean = p[chosen, k].mean()
             error = 4 * np.sqrt(mean * (1 - mean) / chosen.sum())
             assert abs(y[chosen, k].mean() - mean) < error + 0.03
 
 
-def test_weights_change_what_is_found_by_no_more_than_scatter(detector, balanced, held_out):
+def test_weights_change_the_order_of_what_is_in_doubt_by_no_more_than_scatter(
+    toy, detector, balanced, held_out
+):
     one, other = (model.predict_proba(held_out[0]) for model in (detector, balanced))
-    for k in range(2):
-        assert stats.spearmanr(one[:, k], other[:, k]).statistic > 0.97
+    doubtful = abs(exact(toy, held_out[0]) - 0.5) < 0.48
+    for k, which in enumerate(doubtful.T):
+        assert stats.spearmanr(one[which, k], other[which, k]).statistic > 0.95
 
 
 def test_one_network_serves_a_range_of_noise(toy, training):
@@ -147,18 +151,19 @@ def test_convolutions_know_lines_wherever_they_are():
     random = np.random.default_rng(0)
     n, bins = 1500, 30
     y, place = random.integers(2, size=n), random.integers(3, bins - 8, size=n)
-    X = 0.02 + 2e-5 * random.standard_normal((n, bins))
+    X = 0.02 + 1e-5 * random.standard_normal((n, bins))
     rows = np.arange(n)
     X[rows, place] += 1e-4
     X[rows, place + np.where(y, 2, 5)] += 1e-4
-    shift = {"max_epochs": 25, "batch_size": 64, "random_state": 0}
+    shift = {"max_epochs": 30, "batch_size": 64, "learning_rate": 0.01, "random_state": 0}
+    convolutional = CNNDetector((16, 16), kernel_size=7, hidden=(32,), **shift)
     seen = place[:1000] % 3 > 0  # at a third of the places no line is seen in training
     new = np.flatnonzero(place[1000:] % 3 == 0) + 1000
     area = []
-    for model in (CNNDetector((16, 16), hidden=(32,), **shift), MLPDetector((32, 32), **shift)):
+    for model in (convolutional, MLPDetector((32, 32), **shift)):
         model.fit(X[:1000][seen], y[:1000][seen][:, None])
         area.append(roc_auc_score(y[new], model.predict_proba(X[new])[:, 0]))
-    assert area[0] > 0.9 and area[0] > area[1] + 0.1
+    assert area[0] > 0.9 > 0.7 > area[1]
 
 
 @pytest.mark.parametrize("bins", range(1, 10))
@@ -198,7 +203,8 @@ def test_every_kind_of_block_learns(settings, toy):
 
 def test_labels_follow_from_probabilities(quick, data):
     probability = quick.predict_proba(data[0])
-    assert probability.shape == (300, 2) and ((probability > 0) & (probability < 1)).all()
+    assert probability.shape == (300, 2)
+    assert ((probability > 0) & (probability < 1)).all()
     np.testing.assert_array_equal(quick.predict(data[0]), probability > 0.5)
     assert [list(classes) for classes in quick.classes_] == [[0, 1], [0, 1]]
 
@@ -308,7 +314,8 @@ def test_rare_molecules_that_no_validation_row_holds_keep_their_logits(toy):
     y[::2, 1] = 1
     model = MLPDetector((16,), class_weight="balanced", **TINY).fit(X, y)
     probability = model.predict_proba(X)
-    assert np.isfinite(probability).all() and probability[:, 0].mean() < 0.2
+    assert np.isfinite(probability).all()
+    assert probability[:, 0].mean() < 0.2
 
 
 def test_gaps_are_taken(quick, data):

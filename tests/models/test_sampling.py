@@ -11,6 +11,7 @@ from exosk.exceptions import GridError
 from exosk.models import ForestRetriever, sample_posterior
 from exosk.parameters import Normal, Parameter, ParameterSpace
 from exosk.preprocessing import SpectrumScaler
+from exosk.rows import join_rows
 from exosk.spectra import SpectralGrid, Spectrum
 
 GRID = SpectralGrid.from_edges(np.linspace(1, 2, 9))
@@ -91,7 +92,7 @@ def test_parameters_may_be_named_afterwards(data, spectrum):
 def test_other_bins_are_refused(pipeline, toy):
     grid = SpectralGrid.from_edges(np.linspace(1, 2, 6))
     spectrum = Spectrum(grid, np.full(5, 0.01), np.full(5, 1e-4))
-    with pytest.raises(GridError, match="fitted on 8 bins, the spectrum has 5"):
+    with pytest.raises(GridError, match=r"fitted on 8 columns, .* neither the 5 depths"):
         sample_posterior(pipeline, spectrum)
 
 
@@ -99,3 +100,10 @@ def test_an_unfitted_model_is_refused(spectrum):
     for model in (ForestRetriever(), make_pipeline(SpectrumScaler(), ForestRetriever())):
         with pytest.raises(NotFittedError):
             sample_posterior(model, spectrum)
+
+
+def test_a_model_that_is_told_the_errors_gets_them(data, toy, spectrum):
+    X = join_rows(data[0], np.full(8, toy.sigma))
+    scaled = make_pipeline(SpectrumScaler(grid=GRID), ForestRetriever(5, random_state=0))
+    posterior = sample_posterior(scaled.fit(X, data[1]), spectrum, n=None)
+    np.testing.assert_allclose(posterior.mean, scaled.predict(spectrum.to_row(sigma=True))[0])

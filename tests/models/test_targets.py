@@ -23,8 +23,11 @@ SAMPLES = {
     "cut below": np.maximum(np.random.default_rng(0).normal(size=N), -0.2),
     "cut above": np.minimum(np.random.default_rng(0).normal(size=N), 0.2),
     "cut twice": np.clip(np.random.default_rng(0).normal(size=N), -1, 1),
-    "inner": np.where(np.random.default_rng(0).uniform(size=N) < 0.3, 0.5, SKEW := np.sort(
-        np.random.default_rng(1).uniform(0, 1, N))),
+    "inner": np.where(
+        np.random.default_rng(0).uniform(size=N) < 0.3,
+        0.5,
+        SKEW := np.sort(np.random.default_rng(1).uniform(0, 1, N)),
+    ),
     "steps": np.random.default_rng(0).choice([0.0, 1.0, 4.0], N, p=[0.2, 0.5, 0.3]),
     "constant": np.full(N, 7.0),
     "pair": np.array([1.0, 2.0]),
@@ -79,7 +82,8 @@ def test_however_far_a_normal_variable_lies_its_parameter_is_a_number_within_the
 ):
     y = by_prior(prior, exact.ppf([0.5])).from_normal(np.array([[-far], [far]]))[:, 0]
     low, high = exact.support()
-    assert np.isfinite(y).all() and low <= y[0] < y[1] <= high
+    assert np.isfinite(y).all()
+    assert low <= y[0] < y[1] <= high
 
 
 def test_the_limits_of_a_prior_are_numbers():

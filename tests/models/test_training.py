@@ -63,7 +63,7 @@ def test_an_epoch_holds_each_row_once_and_no_batch_of_one(n, size):
         assert min(len(X) for X, _ in epoch) > 1
     for X, target in epoch:
         assert X.dtype == target.dtype == torch.float32
-        assert (X == target).all(), "rows and targets stay together"
+        assert (target == X).all(), "rows and targets stay together"
 
 
 def test_every_epoch_has_its_own_draw_and_order():
@@ -72,11 +72,13 @@ def test_every_epoch_has_its_own_draw_and_order():
 
     fresh = DrawnRows(draw, 20, np.random.RandomState(0))
     (X, y), (again, y_again) = fresh.epoch(), fresh.epoch()
-    assert (again != X).any() and not np.isin(y, y_again).any()
+    assert (again != X).any()
+    assert not np.isin(y, y_again).any()
     kept = DrawnRows(draw, 20, np.random.RandomState(0), fresh=False)
     (X, y), (again, y_again) = kept.epoch(), kept.epoch()
     assert (X[:, 0] == torch.arange(20)).all()
-    assert (again == X).all() and (y == y_again).all()
+    assert (again == X).all()
+    assert (y == y_again).all()
 
 
 # --- what is learned, and told ---------------------------------------------------------------
@@ -112,7 +114,8 @@ def test_the_rate_goes_up_and_down_once(line):
     top = rate.argmax()
     assert rate[top] == pytest.approx(0.01, rel=0.02)
     assert 3 <= top <= 7, "at 15 % of the way"
-    assert (np.diff(rate[: top + 1]) > 0).all() and (np.diff(rate[top:]) < 0).all()
+    assert (np.diff(rate[: top + 1]) > 0).all()
+    assert (np.diff(rate[top:]) < 0).all()
     assert rate[-1] < 1e-4
 
 
@@ -121,7 +124,9 @@ def test_the_rate_falls_where_the_loss_stands_still(chance):
         wide_net(), nn.MSELoss(), *chance, plan(schedule="plateau", max_epochs=30)
     )
     rate = np.array([row["learning_rate"] for row in history])
-    assert rate[0] == 0.01 and (np.diff(rate) <= 0).all() and rate[-1] < 0.005
+    assert rate[0] == 0.01
+    assert (np.diff(rate) <= 0).all()
+    assert rate[-1] < 0.005
     first = np.flatnonzero(np.diff(rate))[0]
     losses = [row["valid_loss"] for row in history[: first + 1]]
     assert np.argmin(losses) < first - 3, "after a few epochs without a gain"
@@ -142,14 +147,16 @@ def test_training_stops_without_gain_and_the_best_epoch_is_kept(chance):
     assert len(losses) - 1 - np.argmin(losses) == 4
     X, y = chance[1].epoch()
     assert nn.functional.mse_loss(net(X), y).item() == pytest.approx(min(losses), rel=1e-5)
-    assert told[-1] == 1.0 and len(told) == len(history) + 1
+    assert told[-1] == 1.0
+    assert len(told) == len(history) + 1
 
 
 def test_without_patience_training_goes_on_and_the_best_epoch_is_kept_all_the_same(chance):
     net = wide_net()
     history = train_network(net, nn.MSELoss(), *chance, plan(max_epochs=60))
     losses = [row["valid_loss"] for row in history]
-    assert len(history) == 60 and min(losses) < losses[-1] - 0.05
+    assert len(history) == 60
+    assert min(losses) < losses[-1] - 0.05
     X, y = chance[1].epoch()
     assert nn.functional.mse_loss(net(X), y).item() == pytest.approx(min(losses), rel=1e-5)
 
@@ -193,7 +200,8 @@ def test_an_interrupt_between_batches_is_not_swallowed(line, n_batches):
 def test_a_line_an_epoch_is_printed_if_asked_for(line, capsys):
     train_network(nn.Linear(3, 1), nn.MSELoss(), rows(*line), None, plan(verbose=1, max_epochs=3))
     printed = capsys.readouterr().out
-    assert "train_loss" in printed and len(printed.splitlines()) == 2 + 3
+    assert "train_loss" in printed
+    assert len(printed.splitlines()) == 2 + 3
     train_network(nn.Linear(3, 1), nn.MSELoss(), rows(*line), None, plan())
     assert capsys.readouterr().out == ""
 
@@ -232,7 +240,7 @@ ALL = {
     "n_members": [0, -1, 1.5, "2", None],
     "learning_rate": [0, -1e-3, np.nan, np.inf, "fast", None],
     "weight_decay": [-1e-4, np.nan, None],
-    "batch_size": [0, 32.5, None],
+    "batch_size": [0, 32.5, -1],
     "max_epochs": [0, 2.5, None],
     "patience": [0, -3, 2.5],
     "validation_fraction": [1.5, 1, -0.1, np.nan, None],

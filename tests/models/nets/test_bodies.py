@@ -80,7 +80,10 @@ def test_attention_carries_across_the_whole_spectrum():
 
 
 def test_dropout_forgets_in_training_and_not_after():
-    for body in (DenseBody(2, 9, 1, (16,), None, 0.5), ConvolutionBody(2, 9, 1, (4,), 3, (16,), None, 0.5)):
+    for body in (
+        DenseBody(2, 9, 1, (16,), None, 0.5),
+        ConvolutionBody(2, 9, 1, (4,), 3, (16,), None, 0.5),
+    ):
         row = torch.randn(1, 2, 9), torch.randn(1, 1)
         assert (body(*row) != body(*row)).any()
         body.eval()
@@ -93,7 +96,8 @@ def test_a_head_gives_mixtures_in_single_precision(d, k):
     assert mixture.mean.shape == (50, k, d)
     torch.testing.assert_close(mixture.log_weight.exp().sum(-1), torch.ones(50))
     diagonal = mixture.factor.diagonal(dim1=-2, dim2=-1)
-    assert (diagonal >= 0.0999).all() and (diagonal <= 1.001e4).all()
+    assert (diagonal >= 0.0999).all()
+    assert (diagonal <= 1.001e4).all()
     assert not mixture.factor.triu(1).any()
 
 

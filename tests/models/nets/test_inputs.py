@@ -80,7 +80,8 @@ def test_a_bin_with_a_huge_error_has_no_say_in_the_others(depth, sigma, huge):
     one = [out.numpy() for out in layer(torch.tensor(rows, dtype=torch.float32))]
     rows[:, 0] = 0.5
     other = [out.numpy() for out in layer(torch.tensor(rows, dtype=torch.float32))]
-    assert np.isfinite(one[0]).all() and np.isfinite(one[1]).all()
+    assert np.isfinite(one[0]).all()
+    assert np.isfinite(one[1]).all()
     np.testing.assert_allclose(other[0][:, :, 1:], one[0][:, :, 1:], atol=0.01)
     np.testing.assert_allclose(other[1][:, 0], one[1][:, 0], atol=0.01)
 
@@ -105,7 +106,8 @@ def test_what_lies_under_a_missing_bin_has_no_influence(depth, sigma, with_sigma
     layer, channels, numbers = learned(rows, sigma=with_sigma, missing=True)
     np.testing.assert_array_equal(channels[:, -1], ~missing)
     assert (channels[:, :-1].transpose(0, 2, 1)[missing] == 0).all()
-    assert np.isfinite(channels).all() and np.isfinite(numbers).all()
+    assert np.isfinite(channels).all()
+    assert np.isfinite(numbers).all()
     if with_sigma:
         # The error of a bin that has no depth may be a number, of any size.
         rows[:, BINS:] = np.where(missing, 1e3, rows[:, BINS:])
@@ -130,19 +132,21 @@ def test_what_is_constant_becomes_zero(depth, dtype):
     rows = np.hstack([join_rows(depth, np.full(BINS, 1e-4)), np.full((N, 1), 5.0)])
     layer, _, _ = learned(rows, sigma=True, extra=1)
     channels, numbers = layer.to(dtype)(torch.tensor(rows, dtype=dtype))
-    assert not channels[:, 3].any() and not numbers[:, 2].any()
+    assert not channels[:, 3].any()
+    assert not numbers[:, 2].any()
 
 
 @pytest.mark.parametrize("depths", [0.0, 0.02])
 def test_flat_spectra_are_seen_as_flat(depths):
     _, channels, numbers = learned(np.full((5, BINS), depths))
-    assert np.isfinite(channels).all() and np.isfinite(numbers).all()
+    assert np.isfinite(channels).all()
+    assert np.isfinite(numbers).all()
     assert abs(numbers).max() < 1e-6
 
 
 @pytest.mark.parametrize("bins", [1, 6])
 def test_errors_are_told_apart_where_spectra_have_no_structure(bins):
-    """In a photometric band alone, or under a grey cloud, the error says what the level is worth."""
+    """In a photometric band, or under a grey cloud, it says what the level is worth."""
     random = np.random.default_rng(0)
     depth = np.repeat(random.uniform(0.019, 0.021, (N, 1)), bins, axis=1)
     rows = join_rows(depth, random.uniform(1e-5, 1e-4, (N, bins)))
