@@ -257,4 +257,4 @@ def _molecules(metrics: dict[str, Any]) -> Table:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return "-" if value is None else f"{value:.3f}"

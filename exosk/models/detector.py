@@ -6,17 +6,17 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from exosk.models.calibration import PlattScaling
-from exosk.models.labels import read_labels
+from exosk.models.labels import DetectorMixin, read_labels
 
 __all__ = ["MoleculeDetector"]
 
 
-class MoleculeDetector(ClassifierMixin, BaseEstimator):
+class MoleculeDetector(DetectorMixin, BaseEstimator):
     """Detect molecules with a random forest, one probability each.
 
     The probability of a molecule is the mean over trees of the share of training spectra in
@@ -143,17 +143,3 @@ class MoleculeDetector(ClassifierMixin, BaseEstimator):
                 varied = self._platt.of_probability(varied)
             probability[:, self._varied] = varied
         return probability
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return 0 or 1 for each molecule, shape (n, n_molecules); or classes, shape (n,)."""
-        probability = self.predict_proba(X)
-        if self._is_presence:
-            return (probability > 0.5).astype(int)
-        return self.classes_[np.argmax(probability, axis=1)]
-
-    def __sklearn_tags__(self) -> Any:
-        """Several labels at once are the point; NaN is a missing bin."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.input_tags.allow_nan = True
-        return tags

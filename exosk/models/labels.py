@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["read_labels"]
+__all__ = ["DetectorMixin", "read_labels"]
 
 
 def read_labels(y: Any) -> tuple[np.ndarray, bool]:
@@ -39,3 +40,24 @@ def read_labels(y: Any) -> tuple[np.ndarray, bool]:
             raise ValueError("presence must be given as 0 and 1, one column a molecule")
         y = column_or_1d(y, warn=True)
     return y, False
+
+
+class DetectorMixin(ClassifierMixin):
+    """What all detectors answer once they have probabilities."""
+
+    _is_presence: bool
+    classes_: Any
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return 0 or 1 for each molecule, shape (n, n_molecules); or classes, shape (n,)."""
+        probability = self.predict_proba(X)
+        if self._is_presence:
+            return (probability > 0.5).astype(int)
+        return self.classes_[np.argmax(probability, axis=1)]
+
+    def __sklearn_tags__(self) -> Any:
+        """Several labels at once are the point; NaN is a missing bin."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.input_tags.allow_nan = True
+        return tags

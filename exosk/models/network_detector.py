@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import special
-from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 from torch import nn
 
 from exosk.exceptions import RangeError
 from exosk.models.calibration import PlattScaling
-from exosk.models.labels import read_labels
+from exosk.models.labels import DetectorMixin, read_labels
 from exosk.models.nets import LogitHead
 from exosk.models.network import SpectralNetwork
 
@@ -46,7 +45,7 @@ class _ClassLoss(nn.Module):
         return nn.functional.cross_entropy(logit, target, weight=self.weight)
 
 
-class NetworkDetector(ClassifierMixin, SpectralNetwork):
+class NetworkDetector(DetectorMixin, SpectralNetwork):
     """Base of the networks that give probabilities.
 
     A subclass has the parameters of :class:`~exosk.models.network.SpectralNetwork` and
@@ -147,16 +146,3 @@ class NetworkDetector(ClassifierMixin, SpectralNetwork):
         if not self._is_presence:
             return special.softmax(logit, axis=1)
         return special.expit(self._platt(logit))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return 0 or 1 for each molecule, shape (n, n_molecules); or classes, shape (n,)."""
-        probability = self.predict_proba(X)
-        if self._is_presence:
-            return (probability > 0.5).astype(int)
-        return self.classes_[np.argmax(probability, axis=1)]
-
-    def __sklearn_tags__(self) -> Any:
-        """Several labels at once are the point."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
