@@ -13,7 +13,6 @@ from exosk.report.panels import COLORS, MARKERS, STYLE, clean, head, panel_figur
 
 _RANGES = ("1-2", "2-5", "5-10", "10-30")
 _CURVES = {"network": "network", "forest": "forest"}
-_MOST_CEILING = ("1-2", "2-5", "5-30")
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
@@ -50,23 +49,6 @@ def draw(result: dict[str, Any], path: Path) -> None:
 def _panel(axis: Any, entry: dict[str, Any], molecule: str) -> None:
     for k, (name, label) in enumerate(_CURVES.items()):
         _curve(axis, entry[name]["scores"], molecule, k, label)
-    marked = False
-    for stratum in _MOST_CEILING:
-        both = entry["ceiling"].get(stratum, {}).get(molecule)
-        if both is None:
-            continue
-        x = _middle(stratum) * 1.12
-        area, low, high = both["bayes"]
-        axis.errorbar(
-            x,
-            area,
-            [[area - low], [high - area]],
-            fmt="_",
-            color="0.2",
-            markersize=12,
-            label=None if marked else "Bayes-optimal",
-        )
-        marked = True
     axis.axhline(0.97, color="0.6", linewidth=0.8, linestyle=":")
     axis.set_xscale("log")
     axis.set_xticks([1, 3, 10, 30], ["1", "3", "10", "30"])

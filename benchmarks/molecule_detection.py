@@ -10,9 +10,7 @@ alone is scored too, by a network trained for it. Asked for: on PRISM, at a sign
 above 5, an area of 0.97 for H2O, CO2 and CH4; ECE at most 0.03; and at most 0.02 of the area lost
 on spectra made by TauREx.
 
-The ceiling is the probability that Bayes' theorem gives, by weighing draws of the prior with their
-likelihood. It is computed for the spectra whose effective number of draws is a hundred or more,
-and both areas are those of these spectra.
+How near that comes to the best that can be done: detection_ceiling.py.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 
 import exosk
 from exosk.datasets import DETECTABLE, Dataset
-from exosk.evaluation import auc_with_interval, score_detections
+from exosk.evaluation import score_detections
 from exosk.simulators.quantities import default_space
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4", "Na", "K")
@@ -38,8 +36,6 @@ INSTRUMENTS = {"JWST NIRSpec PRISM": "nirspec-prism", "HST WFC3 G141": "hst-wfc3
 SNR = (1.0, 30.0)
 STRATA = ((1.0, 2.0), (2.0, 5.0), (5.0, 10.0), (10.0, 30.0), (5.0, 30.0), (1.0, 30.0))
 FIXED = {"star_radius": 1.0}
-# An effective number of draws below this makes a ceiling of noise.
-LEAST_EFFECTIVE = 100
 
 
 @dataclass
@@ -157,44 +153,6 @@ def _number(value: Any) -> Any:
     return None if value != value else round(float(value), 4)
 
 
-def ceiling(model: Any, observed: Observed, draws: Dataset, n_test: int) -> dict[str, Any]:
-    """Compare with Bayes' theorem, where there are draws enough."""
-    reference = draws.sigma
-    prior_depth = draws.X / reference
-    prior_abundant = draws.presence()
-    optimal, effective = np.empty((n_test, len(MOLECULES))), np.empty(n_test)
-    n_bins = draws.grid.n_bins
-    for row in range(n_test):
-        scale = np.median(observed.sigma[row] / reference)
-        residual = (observed.rows[row, :n_bins] / reference - prior_depth) / scale
-        log_weight = -0.5 * np.einsum("ij,ij->i", residual, residual)
-        weight = np.exp(log_weight - log_weight.max())
-        weight /= weight.sum()
-        effective[row] = 1 / (weight**2).sum()
-        present = prior_abundant & (draws.delta_chi2 > DETECTABLE * scale**2)
-        optimal[row] = weight @ present
-    known = effective >= LEAST_EFFECTIVE
-    snr, presence = observed.snr[:n_test], observed.presence["detectable"][:n_test]
-    probability = model.predict_proba(observed.rows[:n_test])
-    found: dict[str, Any] = {"n_draws": len(draws), "share_of_spectra": round(known.mean(), 3)}
-    for low, high in ((1.0, 2.0), (2.0, 5.0), (5.0, 30.0)):
-        stratum = (snr >= low) & (snr < high)
-        chosen = stratum & known
-        entry: dict[str, Any] = {
-            "n": int(chosen.sum()),
-            "share": round(float(known[stratum].mean()), 3),
-        }
-        for k, molecule in enumerate(MOLECULES):
-            y = presence[chosen, k]
-            if 5 <= y.sum() <= len(y) - 5:
-                entry[molecule] = {
-                    "bayes": [_number(v) for v in auc_with_interval(y, optimal[chosen, k])],
-                    "network": [_number(v) for v in auc_with_interval(y, probability[chosen, k])],
-                }
-        found[f"{low:g}-{high:g}"] = entry
-    return found
-
-
 def other_code(
     models: dict[str, Any], observed: Observed, instrument: Any, n: int, seed: int
 ) -> dict[str, Any]:
@@ -287,13 +245,6 @@ def main(arguments: argparse.Namespace) -> None:
             entry[label]["scores"] = score(models[label], tested, rule)
             for what in ("auc", "ece"):
                 print_table(f"{title}, {label}", entry[label]["scores"], what)
-        # With hundreds of bins more draws would hardly raise the number that count.
-        few_bins = instrument.grid.n_bins < 50
-        draws = (
-            simulate(instrument, arguments.n_draws, 4, arguments.cache) if few_bins else training
-        )
-        entry["ceiling"] = ceiling(models["network"], tested, draws, arguments.n_ceiling)
-        print(f"\n{title}, ceiling: {entry['ceiling']}")
         if arguments.n_other:
             both = {label: models[label] for label in ("network", "forest")}
             entry["taurex"] = other_code(both, tested, instrument, arguments.n_other, 5)
@@ -310,9 +261,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=40_000, help="training spectra")
     parser.add_argument("--n-test", type=int, default=6_000)
-    parser.add_argument("--n-draws", type=int, default=100_000, help="of the prior, for Bayes")
-    parser.add_argument("--n-ceiling", type=int, default=2_000, help="test spectra for Bayes")
-    parser.add_argument("--n-other", type=int, default=1_000, help="spectra by TauREx; 0 for none")
+    parser.add_argument("--n-other", type=int, default=600, help="spectra by TauREx; 0 for none")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--cache", type=Path, help="folder that keeps what was simulated")
     parser.add_argument("--verbose", type=int, default=0)
