@@ -18,7 +18,7 @@ from exosk.exceptions import FileFormatError, RangeError
 from exosk.models.batches import DrawnRows
 from exosk.models.nets import SpectralNet, SpectrumInput
 from exosk.models.settings import check_settings
-from exosk.models.training import TrainingPlan, choose_device, train_network
+from exosk.models.training import TrainingPlan, choose_device, one_thread, train_network
 from exosk.rows import RowLayout
 
 __all__ = ["SpectralNetwork"]
@@ -217,7 +217,7 @@ class SpectralNetwork(BaseEstimator):
         """Put rows through each member, a batch at a time."""
         device = choose_device(self.device)
         outputs: list[list[Any]] = []
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread(device):
             batches = torch.tensor(rows, dtype=torch.float64).split(_ROWS)
             for net in self.members_:
                 net.to(device)
