@@ -61,9 +61,9 @@ class RowLayout:
         repeats, rest = divmod(n_columns, grid.n_bins)
         if repeats not in (1, 2) or (rest and not extra):
             raise GridError(
-                f"X has {n_columns} columns, neither the depths of {grid.n_bins} bins nor "
-                f"these and their errors ({2 * grid.n_bins} columns); bring the spectra to the "
-                f"model's bins, with a Rebinner say"
+                f"X has {n_columns} columns, which are neither the depths of {grid.n_bins} bins "
+                f"nor these and their errors ({2 * grid.n_bins} columns); bring the spectra to "
+                f"the model's bins, with a Rebinner say"
             )
         return cls(grid.n_bins, repeats == 2, rest)
 
