@@ -19,7 +19,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     """Draw R2 and both coverages of the methods, for all rows."""
     methods = {k: v for k, v in result["all rows"].items() if isinstance(v, dict)}
     with rc_context(STYLE):
-        figure, axes = panel_figure(3, size=(3.3, 2.6), gap=(0.65, 0.8), top=0.1, right=2.2)
+        figure, axes = panel_figure(3, size=(3.3, 2.6), gap=(0.65, 0.8), top=0.1, right=3.0)
         for axis, (score, title) in zip(axes, _PANELS, strict=True):
             for k, (label, found) in enumerate(methods.items()):
                 x = np.arange(5) + 0.09 * (k - len(methods) / 2)
