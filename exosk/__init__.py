@@ -14,6 +14,7 @@ __version__ = metadata.version("exosk")
 
 # One line a public name: where it lives.
 _HOME = {
+    "AspaEncoder": "exosk.preprocessing",
     "BinDropout": "exosk.augmentation",
     "CNNDetector": "exosk.models",
     "CNNRetriever": "exosk.models",

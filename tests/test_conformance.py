@@ -18,6 +18,7 @@ import exosk
 
 # Small, because the checks fit them some hundred times.
 TRANSFORMERS = [
+    exosk.AspaEncoder(),
     exosk.BinDropout(),
     exosk.ContaminationInjector(),
     exosk.ContinuumRemover(),
@@ -80,7 +81,8 @@ def test_tables_in_and_out(transformer, table):
     fitted = model.fit_transform(table)
     for frame in (fitted, model.transform(table)):
         assert list(frame.columns) == list(model.get_feature_names_out())
-        assert list(frame.columns[:6]) == list(table.columns)
+        if not isinstance(transformer, exosk.AspaEncoder):  # whose pixels come in other order
+            assert list(frame.columns[:6]) == list(table.columns)
         assert list(frame.index) == list(table.index)
     plain = clone(transformer).fit(table).transform(table)
     np.testing.assert_array_equal(model.transform(table), plain)

@@ -45,6 +45,8 @@ _CLASSES = {
     "exosk.models.replicated": ["Replicated"],
     "exosk.models.targets": ["EmpiricalTargets", "PriorTargets"],
     "exosk.parameters": ["LogUniform", "Normal", "Parameter", "ParameterSpace", "Uniform"],
+    "exosk.preprocessing.aspa": ["AspaEncoder"],
+    "exosk.preprocessing.aspa_layout": ["AspaLayout"],
     "exosk.preprocessing.continuum": ["ContinuumRemover"],
     "exosk.preprocessing.imputing": ["SpectrumImputer"],
     "exosk.preprocessing.masking": ["Masker"],
