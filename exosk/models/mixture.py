@@ -54,15 +54,16 @@ class Mixture:
         )
 
     def log_prob(self, z: torch.Tensor) -> torch.Tensor:
-        """Log density at (n, d), shape (n,)."""
-        d = self.mean.shape[-1]
+        """Log density at (n, d), shape (n,); or at several points each, (n, m, d), shape (n, m)."""
+        d, several = self.mean.shape[-1], z.ndim == 3
+        points = z if several else z[:, None]
         # z^T L for a row vector is L^T z.
-        whitened = torch.einsum("nki,nkij->nkj", z[:, None] - self.mean, self.factor)
+        offset = points[:, :, None] - self.mean[:, None]
+        whitened = torch.einsum("nmki,nkij->nmkj", offset, self.factor)
         diagonal = self.factor.diagonal(dim1=-2, dim2=-1)
-        log_normal = (
-            diagonal.log().sum(-1) - 0.5 * (whitened**2).sum(-1) - 0.5 * d * math.log(2 * math.pi)
-        )
-        return torch.logsumexp(self.log_weight + log_normal, dim=-1)
+        constant = self.log_weight + diagonal.log().sum(-1) - 0.5 * d * math.log(2 * math.pi)
+        log_q = torch.logsumexp(constant[:, None] - 0.5 * (whitened**2).sum(-1), dim=-1)
+        return log_q if several else log_q[:, 0]
 
     def log_mass(self, low: np.ndarray, high: np.ndarray, points: np.ndarray) -> np.ndarray:
         r"""Log of density in some coordinates, and of probability in others.
@@ -123,15 +124,32 @@ class Mixture:
     def sample(self, n: int, random: np.random.RandomState) -> np.ndarray:
         """Draw n samples of each mixture, shape (len(self), n, d)."""
         n_mixtures, _, d = self.mean.shape
+        uniform = random.uniform(size=(n_mixtures, n))
+        return self.transport(uniform, random.standard_normal((n_mixtures, n, d)))
+
+    def transport(self, uniform: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        """Make samples of random numbers.
+
+        Parameters
+        ----------
+        uniform : ndarray of shape (len(self), n)
+            Between 0 and 1; they choose the components.
+        normal : ndarray of shape (len(self), n, d)
+            Standard normal.
+
+        Returns
+        -------
+        ndarray of shape (len(self), n, d)
+        """
         cumulative = self.log_weight.exp().cumsum(-1).numpy()
         cumulative[:, -1] = 1.0
-        uniform = random.uniform(size=(n_mixtures, n))
         component = (uniform[:, :, None] > cumulative[:, None, :]).sum(-1)
-        rows = np.arange(n_mixtures)[:, None]
-        normal = torch.as_tensor(random.standard_normal((n_mixtures, n, d, 1)))
+        rows = np.arange(len(self))[:, None]
         upper = self.factor.transpose(-1, -2)[rows, component]
-        offset = torch.linalg.solve_triangular(upper, normal, upper=True).squeeze(-1)
-        return (self.mean[rows, component] + offset).numpy()
+        offset = torch.linalg.solve_triangular(
+            upper, torch.as_tensor(normal)[..., None].to(upper), upper=True
+        )
+        return (self.mean[rows, component] + offset.squeeze(-1)).numpy()
 
 
 def _interval(low: np.ndarray, high: np.ndarray, point: Any) -> tuple[np.ndarray, np.ndarray]:
