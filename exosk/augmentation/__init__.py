@@ -1,6 +1,7 @@
 """Making noise-free training spectra look like an instrument's."""
 
 from exosk.augmentation.contamination import ContaminationInjector
+from exosk.augmentation.coverage import CoverageDropout
 from exosk.augmentation.dropout import BinDropout
 from exosk.augmentation.errors import scale_height_depth, sigma_for_snr
 from exosk.augmentation.noise import NoiseInjector
@@ -10,6 +11,7 @@ from exosk.augmentation.redraw import redraw, reseeded
 __all__ = [
     "BinDropout",
     "ContaminationInjector",
+    "CoverageDropout",
     "NoiseInjector",
     "OffsetInjector",
     "redraw",

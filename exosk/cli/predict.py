@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from exosk.cli import options
+from exosk.cli.model_retrieval import parameter_table
 from exosk.exceptions import ExoskError, RangeError
 
 if TYPE_CHECKING:
@@ -165,11 +166,7 @@ def _print_parameters(answers: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
     for answer in answers:
         console.print(_title(answer), soft_wrap=True)
-        table = Table("parameter", "median", "68 % interval", "unit")
-        for name, row in answer["parameters"].items():
-            interval = f"{row['lower']:.4g} to {row['upper']:.4g}"
-            table.add_row(name, f"{row['median']:.4g}", interval, row["unit"])
-        console.print(table)
+        console.print(parameter_table(answer["parameters"]))
         if "file" in answer:
             console.print(f"The posterior: {escape(answer['file'])}", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""`exosk retrieve`: from a spectrum to an atmosphere."""
+"""`exosk retrieve`: from a spectrum to an atmosphere, by simulation or by a trained model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from exosk.cli import options
+from exosk.cli.model_retrieval import answer, parameter_table, prepare, print_answer
 from exosk.cli.progress import stages
 from exosk.exceptions import RangeError
 
@@ -21,8 +22,22 @@ if TYPE_CHECKING:
 
 __all__ = ["retrieve"]
 
+# What only training spectra are made with.
+_OF_TRAINING = {
+    "n_spectra": "--n-spectra",
+    "molecules": "--molecules",
+    "refine": "--[no-]refine",
+    "jobs": "--jobs",
+    "priors": "--priors",
+    "star_radius": "--star-radius",
+    "planet_mass": "--planet-mass",
+    "temperature": "--temperature",
+    "simulator": "--simulator",
+}
+
 
 def retrieve(
+    context: typer.Context,
     target: Annotated[
         str, typer.Argument(help="An embedded observation, as wasp-39b, or a CSV or ECSV file.")
     ],
@@ -30,6 +45,19 @@ def retrieve(
         Path | None,
         typer.Option(help="Folder for the results; `retrieval-TARGET` by default."),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a model, as `exosk train` writes it: nothing is simulated or trained."
+        ),
+    ] = None,
+    allow_noise: Annotated[
+        bool,
+        typer.Option(
+            "--allow-noise",
+            help="With --model: go on with errors that the model was not trained for.",
+        ),
+    ] = False,
     n_spectra: Annotated[int, typer.Option(help="Training spectra to simulate.", min=100)] = 10_000,
     molecules: options.Molecules = None,
     refine: Annotated[
@@ -58,6 +86,10 @@ def retrieve(
     observation's noise, refines its posterior with the simulator, prints the result, and writes
     posterior.h5, spectrum.png, corner.png and report.html.
 
+    With --model, asks a trained model instead and writes posterior.h5 and corner.png. The spectrum
+    is averaged into the model's bins. A model that completes spectra, as a GAN, needs few of them;
+    of its bins all are in completed.ecsv, and completion.png shows them over the data.
+
     **Examples**
 
     - `exosk retrieve wasp-39b`
@@ -65,8 +97,14 @@ def retrieve(
     - `exosk retrieve my-planet.csv --star-radius 0.94 --planet-mass 0.28 --temperature 1170`
 
     - `exosk retrieve my-planet.csv --depth-unit ppm --width full --priors my-priors.toml`
+
+    - `exosk retrieve my-planet.csv --model my-gan --range 1.1 1.7`
     """
     started = time.perf_counter()
+    if model is not None:
+        _refuse_training(context)
+    elif allow_noise:
+        raise RangeError("--allow-noise is about a trained model; it goes with --model")
     # Imports wait until they are needed, so that --help and a mistake are answered at once.
     from exosk.sources import load_spectrum
 
@@ -83,6 +121,18 @@ def retrieve(
     spectrum = spectrum.replace(meta={**spectrum.meta, **system.meta})
     if wavelength_range is not None:
         spectrum = spectrum.between(*wavelength_range)
+    if model is not None:
+        fitted, spectrum = prepare(model, spectrum, allow_noise=allow_noise)
+        folder = _folder(out, target)
+        with stages() as tell:
+            document = answer(fitted, spectrum, folder, allow_noise=allow_noise, progress=tell)
+        document = {"target": spectrum.name, "model": str(model), **document}
+        document["seconds"] = round(time.perf_counter() - started, 2)
+        if as_json:
+            print(json.dumps(document, allow_nan=False))
+        else:
+            print_answer(document)
+        return
     folder = _folder(out, target)
 
     from exosk.simulators.system import space_for_spectrum
@@ -111,6 +161,20 @@ def retrieve(
         print(json.dumps(_document(result, files, seconds), allow_nan=False))
     else:
         _print_tables(result, files, seconds)
+
+
+def _refuse_training(context: typer.Context) -> None:
+    given = []
+    for name, flag in _OF_TRAINING.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            given.append(flag)
+    if given:
+        flags = " and ".join(given)
+        raise RangeError(
+            f"with --model nothing is simulated or trained, so {flags} would have no effect; leave "
+            f"out {flags}, or --model"
+        )
 
 
 def _folder(out: Path | None, target: str) -> Path:
@@ -148,12 +212,7 @@ def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> 
         f"[bold]{spectrum.name or 'unnamed target'}[/]  {spectrum.instrument}  "
         f"{len(spectrum)} bins, {low:.2f}-{high:.2f} um"
     )
-    table = Table("parameter", "median", "68 % interval", "unit")
-    for name, row in result.posterior.summary().items():
-        table.add_row(
-            name, f"{row['median']:.4g}", f"{row['lower']:.4g} to {row['upper']:.4g}", row["unit"]
-        )
-    console.print(table)
+    console.print(parameter_table(result.posterior.summary()))
     table = Table("molecule", "probability", "before the data", "detector")
     for name, probability in result.molecules.items():
         table.add_row(

@@ -34,7 +34,7 @@ def train(
     task: Annotated[
         str, typer.Option(help="`retrieve` parameters, or `detect` molecules.")
     ] = "retrieve",
-    model: Annotated[str, typer.Option(help="`forest`, `mlp` or `cnn`.")] = "forest",
+    model: Annotated[str, typer.Option(help="`forest`, `mlp`, `cnn` or `gan`.")] = "forest",
     noise: Annotated[
         str | None,
         typer.Option(
@@ -72,7 +72,8 @@ def train(
     """Train a model and write it with a card of what it was made for.
 
     Of the set 70 % train, and 15 % are held out: the scores are of these, with noise. The rest is
-    left for your own validation. Spectra of one parent stay together.
+    left for your own validation. Spectra of one parent stay together. A GAN, which takes a second
+    or two for a spectrum, is scored on 200 at most.
 
     **Examples**
 
@@ -80,12 +81,19 @@ def train(
 
     - `exosk train training/dataset.h5 --model cnn --noise wasp-39b --noise-scale 0.5 5`
 
+    - `exosk train training/dataset.h5 --model gan --noise 30 --noise-scale 0.5 5`
+
     - `exosk train training/dataset.h5 --task detect --noise 50`
     """
     started = time.perf_counter()
     from exosk.datasets import DETECTABLE, PRESENCE_THRESHOLD, Dataset
     from exosk.models.persistence import check_target, save_model
-    from exosk.models.recipes import NoiseRange, fit_model
+    from exosk.models.recipes import (
+        NoiseRange,
+        fit_model,
+        noise_in_training,
+        spectra_to_score,
+    )
 
     check_target(out)
     if detectable and task != "detect":
@@ -96,6 +104,7 @@ def train(
     if detectable:
         _check_labels(data, noise_range.sigma)
     trained, _, held_out = data.split(random_state=seed)
+    held_out = spectra_to_score(model, held_out, random_state=seed)
     with stages() as tell:
         tell("training", 0.0)
         estimator = fit_model(
@@ -119,7 +128,7 @@ def train(
             estimator,
             out,
             trained,
-            sigma=noise_range.sigma,
+            sigma=noise_in_training(model, noise_range).sigma,
             sigma_scale=(noise_range.low, noise_range.high),
             presence=rule,
             metrics=metrics,
@@ -210,7 +219,11 @@ def _score(
     from exosk.evaluation import evaluate_detector, evaluate_retriever
 
     if task == "retrieve":
-        return evaluate_retriever(estimator, X, held_out.Y, progress=progress).to_dict()
+        # In twenty steps or more, for the progress bar.
+        size = min(max(len(X) // 20, 1), 250)
+        return evaluate_retriever(
+            estimator, X, held_out.Y, batch_size=size, progress=progress
+        ).to_dict()
     scale: Any = 1.0 if rule["delta_chi2"] is None else factors
     presence = held_out.presence(**rule, scale=scale)
     return evaluate_detector(

@@ -3,6 +3,7 @@
 from exosk.models.cnn import CNNDetector, CNNRetriever
 from exosk.models.detector import MoleculeDetector
 from exosk.models.forest import ForestRetriever
+from exosk.models.gan import InpaintingGANRetriever
 from exosk.models.mlp import MLPDetector, MLPRetriever
 from exosk.models.persistence import FittedModel, load_model, save_model
 from exosk.models.replicated import Replicated
@@ -13,6 +14,7 @@ __all__ = [
     "CNNRetriever",
     "FittedModel",
     "ForestRetriever",
+    "InpaintingGANRetriever",
     "MLPDetector",
     "MLPRetriever",
     "MoleculeDetector",

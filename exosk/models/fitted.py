@@ -36,6 +36,11 @@ class FittedModel:
     estimator: Any
     card: ModelCard
 
+    @property
+    def completes(self) -> bool:
+        """Whether the model takes spectra of few of its bins, and can tell what the others hold."""
+        return self.card.kind == "retriever" and FinalStep(self.estimator).offers("complete")
+
     def rows(self, spectrum: Spectrum, *, allow_noise: bool = False) -> np.ndarray:
         """Turn a spectrum into the row of X that the model takes.
 
@@ -98,23 +103,48 @@ class FittedModel:
             f"(--noise-scale), or go on all the same with allow_noise=True (--allow-noise)"
         )
 
-    def rebin(self, spectrum: Spectrum) -> Spectrum:
-        """Average a spectrum into the model's bins, errors with it.
+    def rebin(self, spectrum: Spectrum, *, partial: bool = False) -> Spectrum:
+        r"""Average a spectrum into the model's bins, errors with it.
+
+        A bin of the spectrum that several of the model's share makes their depths correlated,
+        which errors alone cannot say. Each error here is that of the bin with its covariances,
+        :math:`\sigma_i^2 = \sum_k C_{ik}`, so that means over bins are not more certain than they
+        were: a bin cut into n gives n errors that are larger by :math:`\sqrt n`.
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+            In any bins.
+        partial : bool, default=False
+            Whether bins may stay missing (NaN) of which it covers less than half.
+
+        Returns
+        -------
+        Spectrum
 
         Raises
         ------
         GridError
-            If it does not cover one of them.
+            If it does not cover one of them or, where bins may be missing, any.
         """
-        if spectrum.grid == self.card.grid:
+        grid = self.card.grid
+        if spectrum.grid == grid:
             return spectrum
         from exosk.preprocessing import Rebinner
 
         whole = spectrum.without_missing()
-        rebinner = Rebinner(self.card.grid, whole.grid)
-        row = rebinner.fit_transform(whole.to_row(sigma=True))
-        depth, sigma = np.split(row[0], 2)
-        return spectrum.replace(grid=self.card.grid, depth=depth, sigma=sigma)
+        row = whole.to_row()
+        rebinner = Rebinner(grid, whole.grid, uncovered="missing" if partial else "error").fit(row)
+        if rebinner.coverage_.max() < rebinner.min_coverage:
+            raise GridError(
+                f"the spectrum, {_text(whole.grid)}, covers none of the model's {_text(grid)}; "
+                f"use a model of its wavelengths"
+            )
+        depth = rebinner.transform(row)[0]
+        weights = rebinner.matrix_[~np.isnan(depth)]
+        sigma = np.full(grid.n_bins, np.nan)
+        sigma[~np.isnan(depth)] = np.sqrt(weights @ (whole.sigma**2 * weights.sum(axis=0)))
+        return spectrum.replace(grid=grid, depth=depth, sigma=sigma)
 
     def posterior(
         self,
@@ -156,6 +186,43 @@ class FittedModel:
             return Posterior(samples, space, meta=meta)
         own: Posterior = last.estimator.posterior(row)[0]
         return Posterior(own.samples, space, own.weights, meta)
+
+    def complete(
+        self, spectrum: Spectrum, *, allow_noise: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the whole spectrum behind one of which bins may be missing.
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+            In the model's bins.
+        allow_noise : bool, default=False
+            As in :meth:`rows`.
+
+        Returns
+        -------
+        depth, std : ndarray of shape (n_bins,)
+            Posterior mean and standard deviation in every bin, without observational noise.
+
+        Raises
+        ------
+        RangeError
+            If the model completes no spectra.
+        """
+        if not self.completes:
+            raise RangeError(
+                "the model completes no spectra; train one that does (exosk train --model gan)"
+            )
+        last = FinalStep(self.estimator)
+        row = self.rows(spectrum, allow_noise=allow_noise)
+        fed = np.asarray(last.transform(row))
+        if not np.array_equal(fed, row, equal_nan=True):
+            raise RangeError(
+                "the model changes spectra before it completes them, so what it gives back is no "
+                "depth in these bins; train one without steps before the retriever"
+            )
+        depth, std = last.estimator.complete(row, return_std=True)
+        return np.asarray(depth[0], dtype=float), np.asarray(std[0], dtype=float)
 
     def probabilities(self, spectrum: Spectrum, *, allow_noise: bool = False) -> dict[str, float]:
         """Return the probability that each molecule is present.
@@ -204,7 +271,7 @@ class FittedModel:
         missing = ~spectrum.observed
         try:
             row = last.transform(row)
-            if missing.any():
+            if missing.any() and not self.completes:
                 last.estimator.predict(row)
         except ValueError as error:
             if not missing.any() or "NaN" not in str(error):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from exosk.augmentation.redraw import redraw, reseeded
-from exosk.exceptions import FileFormatError, RangeError
+from exosk.exceptions import RangeError
 from exosk.models.batches import DrawnRows
+from exosk.models.members import TorchMembers, at_rest
 from exosk.models.nets import SpectralNet, SpectrumInput
 from exosk.models.settings import check_settings
 from exosk.models.training import TrainingPlan, choose_device, one_thread, train_network
@@ -31,7 +32,7 @@ _STEPS, _BATCHES = 50, (32, 256)
 _LEAST_VALIDATION = 10
 
 
-class SpectralNetwork(BaseEstimator):
+class SpectralNetwork(TorchMembers, BaseEstimator):
     """Base of the estimators that are networks.
 
     A subclass names its parameters (those here among them), makes a body and a head, and says what
@@ -153,7 +154,7 @@ class SpectralNetwork(BaseEstimator):
                     plan,
                     self._progress_of(member),
                 )
-            self.members_.append(_at_rest(net))
+            self.members_.append(at_rest(net))
             self.history_.append(history)
         return validation, random
 
@@ -225,50 +226,6 @@ class SpectralNetwork(BaseEstimator):
                 net.cpu()
         return outputs
 
-    def export_weights(self) -> dict[str, np.ndarray]:
-        """Return all that was learned by the networks, as plain arrays by name."""
-        check_is_fitted(self)
-        return {
-            f"{member}.{name}": tensor.numpy().copy()
-            for member, net in enumerate(self.members_)
-            for name, tensor in net.state_dict().items()
-        }
-
-    def import_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Make the networks of a fitted estimator anew from what :meth:`export_weights` gave.
-
-        Raises
-        ------
-        FileFormatError
-            If the names or shapes are not those of this estimator.
-        """
-        check_is_fitted(self)
-        mine = {str(member) for member in range(self.n_members)}
-        strangers = [name for name in weights if name.partition(".")[0] not in mine]
-        if strangers:
-            raise FileFormatError(
-                f"these are another network's weights: {strangers[0]} is of none of its "
-                f"{self.n_members} members"
-            )
-        members = []
-        for member in range(self.n_members):
-            prefix = f"{member}."
-            with torch.random.fork_rng(devices=[]):
-                net = _at_rest(self._make_net())
-            try:
-                net.load_state_dict(
-                    {
-                        name.removeprefix(prefix): torch.as_tensor(np.asarray(array))
-                        for name, array in weights.items()
-                        if name.startswith(prefix)
-                    }
-                )
-            except (RuntimeError, TypeError) as error:
-                reason = " ".join(str(error).split())
-                raise FileFormatError(f"these are another network's weights: {reason}") from None
-            members.append(net)
-        self.members_ = members
-
     def __sklearn_tags__(self) -> Any:
         """NaN is a missing bin."""
         tags = super().__sklearn_tags__()
@@ -278,8 +235,3 @@ class SpectralNetwork(BaseEstimator):
 
 def _seed(random: np.random.RandomState) -> int:
     return int(random.randint(2**31))
-
-
-def _at_rest(net: SpectralNet) -> SpectralNet:
-    """Ready to predict; in double precision a row's prediction does not depend on the others."""
-    return net.cpu().double().eval().requires_grad_(False)

@@ -111,8 +111,11 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
     def _make_head(self, n_features: int) -> nn.Module:
         return MixtureHead(n_features, self._n_parameters, self.n_components)
 
-    def _mixtures(self, X: Any) -> list[Mixture]:
-        """Return the ensemble's mixtures, a batch of spectra at a time."""
+    def mixtures(self, X: Any) -> list[Mixture]:
+        """Return the ensemble's posteriors in coordinates in which the prior is standard normal.
+
+        They are of a batch of spectra each; :mod:`exosk.models.targets` has the coordinates.
+        """
         outputs = self._through_members(self._observed_rows(X))
         return [Mixture.average([part.cpu() for part in parts]) for parts in zip(*outputs)]
 
@@ -130,7 +133,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         -------
         ndarray of shape (n, n_parameters), or (n,) if y was; or two of these
         """
-        moments = [self._moments(mixture) for mixture in self._mixtures(X)]
+        moments = [self._moments(mixture) for mixture in self.mixtures(X)]
         mean, std = (np.concatenate(parts) for parts in zip(*moments))
         if self._single:
             mean, std = mean[:, 0], std[:, 0]
@@ -179,7 +182,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             raise RangeError(f"n must be a whole number from 1 up, got {n!r}")
         random = check_random_state(random_state)
         return np.concatenate(
-            [self._targets.from_normal(m.sample(n, random)) for m in self._mixtures(X)]
+            [self._targets.from_normal(m.sample(n, random)) for m in self.mixtures(X)]
         )
 
     def log_prob(self, X: Any, Y: Any, marginal: bool = False) -> np.ndarray:
@@ -202,7 +205,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         ndarray of shape (n,), or (n, n_parameters)
             Minus infinity outside the prior.
         """
-        mixtures = self._mixtures(X)
+        mixtures = self.mixtures(X)
         Y = self._checked_parameters(Y, sum(map(len, mixtures)))
         low, high = self._targets.normal_range(Y)
         ends = np.cumsum([len(mixture) for mixture in mixtures])[:-1]

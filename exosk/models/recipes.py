@@ -1,7 +1,8 @@
 """Whole models with good settings: what `exosk train` fits.
 
 Each takes noise-free spectra (with errors beside them, if it is to be told the noise) and adds
-noise by itself: a network afresh every epoch, a forest once for each of several copies.
+noise by itself: a network afresh every epoch, a forest once for each of several copies, a GAN to
+what its generator made.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from exosk.exceptions import RangeError, UnknownNameError
 from exosk.preprocessing import Masker, SpectrumImputer, SpectrumScaler
 from exosk.spectra import SpectralGrid
 
-__all__ = ["KINDS", "TASKS", "NoiseRange", "fit_model"]
+__all__ = ["KINDS", "TASKS", "NoiseRange", "fit_model", "noise_in_training", "spectra_to_score"]
 
 #: Kinds of models, and what they can be trained for.
-KINDS, TASKS = ("forest", "mlp", "cnn"), ("retrieve", "detect")
+KINDS, TASKS = ("forest", "mlp", "cnn", "gan"), ("retrieve", "detect")
+
+# A GAN walks through its latent space for every spectrum, a second or two: scores of so many are
+# good to a few per cent and take some minutes.
+_MOST_TESTED = {"gan": 200}
 
 # A forest gets as many copies of each spectrum as come to this many rows, and no more than five:
 # with fewer rows it takes noise for structure, with more it only takes longer. On 2,800 simulated
@@ -64,6 +69,11 @@ class NoiseRange:
     def present(self) -> np.ndarray:
         """Mask of the bins that observations have, shape (n_bins,)."""
         return ~np.isnan(self.sigma)
+
+    def everywhere(self) -> NoiseRange:
+        """Return the same noise in all bins: those that have none get the largest error."""
+        sigma = np.where(self.present, self.sigma, np.nanmax(self.sigma))
+        return NoiseRange(sigma, self.low, self.high)
 
     def factors(self, n: int, random_state: Any = None) -> np.ndarray:
         """Draw factors on the errors, log-uniform, shape (n,)."""
@@ -144,12 +154,13 @@ def fit_model(
     ----------
     task : {"retrieve", "detect"}
         Parameters, or molecules.
-    kind : {"forest", "mlp", "cnn"}
-        What to train.
+    kind : {"forest", "mlp", "cnn", "gan"}
+        What to train. A GAN retrieves only. It learns all bins, those too that observations will
+        lack, and completes their spectra.
     data : Dataset
         Noise-free training spectra.
     noise : NoiseRange
-        What observations will have.
+        What observations will have. For bins that they lack a GAN takes the largest error.
     presence : mapping, optional
         For detection: when a molecule counts as present, as in :meth:`exosk.Dataset.presence`.
         With `delta_chi2`, labels are those of the noise that a spectrum is given: where this has a
@@ -173,11 +184,16 @@ def fit_model(
     UnknownNameError
         If there is no such task or kind.
     RangeError
-        If molecules are to be detected and none is free in the data.
+        If molecules are to be detected and none is free in the data, or by a GAN.
     """
     for name, value, known in (("task", task, TASKS), ("model", kind, KINDS)):
         if value not in known:
             raise UnknownNameError.suggest(name, value, known)
+    if kind == "gan" and task == "detect":
+        raise RangeError(
+            "a gan retrieves parameters and detects no molecules; detect with forest, mlp or cnn"
+        )
+    noise = noise_in_training(kind, noise)
     random = check_random_state(random_state)
     data, X, y, drawn = _training_set(task, data, noise, dict(presence or {}), random)
     grid = data.grid
@@ -185,8 +201,9 @@ def fit_model(
     if not noise.present.all():
         steps.append(Masker(grid, keep=noise.present, drop=True))
         grid = grid[noise.present]
-    # For spectra that lack other bins as well.
-    steps.append(SpectrumImputer(grid=grid))
+    # For spectra that lack other bins as well, where these are not what a model is for.
+    if kind != "gan":
+        steps.append(SpectrumImputer(grid=grid))
     injector = noise.injector(grid, drawn=drawn)
     if kind == "forest":
         copies = 1 if drawn else _copies(len(data))
@@ -199,6 +216,22 @@ def fit_model(
     model.fit(X, y, **{f"{model.steps[-1][0]}__groups": data.parent})
     model[-1].set_params(progress=None)
     return model
+
+
+def noise_in_training(kind: str, noise: NoiseRange) -> NoiseRange:
+    """Return the noise that a kind of model is trained with, for that of observations.
+
+    A GAN learns all bins; the others leave out those that observations lack.
+    """
+    return noise.everywhere() if kind == "gan" else noise
+
+
+def spectra_to_score(kind: str, held_out: Dataset, random_state: Any = None) -> Dataset:
+    """Return as many of the held-out spectra, drawn at random, as a kind of model has time for."""
+    most = _MOST_TESTED.get(kind)
+    if most is None or len(held_out) <= most:
+        return held_out
+    return held_out[check_random_state(random_state).permutation(len(held_out))[:most]]
 
 
 def _training_set(
@@ -251,11 +284,13 @@ def _network(
 ) -> Any:
     # With them comes torch.
     from exosk.models.cnn import CNNDetector, CNNRetriever
+    from exosk.models.gan import InpaintingGANRetriever
     from exosk.models.mlp import MLPDetector, MLPRetriever
 
     network = {
         ("retrieve", "mlp"): MLPRetriever,
         ("retrieve", "cnn"): CNNRetriever,
+        ("retrieve", "gan"): InpaintingGANRetriever,
         ("detect", "mlp"): MLPDetector,
         ("detect", "cnn"): CNNDetector,
     }[task, kind]

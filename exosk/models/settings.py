@@ -11,12 +11,24 @@ import numpy as np
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.models.nets import ConvolutionBody
 
-__all__ = ["NORMALIZATIONS", "SCHEDULES", "check_settings"]
+__all__ = [
+    "NORMALIZATIONS",
+    "SCHEDULES",
+    "Rule",
+    "apply_rules",
+    "check_settings",
+    "is_number",
+    "is_whole",
+    "is_widths",
+]
 
 #: Ways in which the learning rate changes.
 SCHEDULES = ("one-cycle", "plateau", "constant")
 #: What features are normalised over: those of one spectrum, or those of one batch.
 NORMALIZATIONS = ("layer", "batch")
+
+#: A test of a value, and words for what passes it.
+Rule = tuple[Callable[[Any], bool], str]
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -34,10 +46,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     UnknownNameError
         If a schedule or a normalization is not known.
     """
-    for names, (fits, wanted) in _RULES.items():
-        for name in names:
-            if name in settings and not fits(settings[name]):
-                raise RangeError(f"{name} must be {wanted}, got {settings[name]!r}")
+    apply_rules(settings, _RULES)
     for name, known in (("schedule", SCHEDULES), ("normalization", NORMALIZATIONS)):
         chosen = settings[name]
         if chosen not in known and not (name == "normalization" and chosen is None):
@@ -54,39 +63,63 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         )
 
 
-def _whole(value: Any, low: int) -> bool:
+def apply_rules(settings: Mapping[str, Any], rules: Mapping[tuple[str, ...], Rule]) -> None:
+    """Refuse settings that break a rule.
+
+    Parameters
+    ----------
+    settings : mapping
+        From names to values.
+    rules : mapping
+        From names of settings to a test of a value, and words for what passes it. Settings that
+        are not there are not tested.
+
+    Raises
+    ------
+    RangeError
+        Naming the first such setting.
+    """
+    for names, (fits, wanted) in rules.items():
+        for name in names:
+            if name in settings and not fits(settings[name]):
+                raise RangeError(f"{name} must be {wanted}, got {settings[name]!r}")
+
+
+def is_whole(value: Any, low: int) -> bool:
+    """Whether it is a whole number, and no less."""
     return isinstance(value, Integral) and value >= low
 
 
-def _number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
     return isinstance(value, Real) and bool(np.isfinite(float(value)))
 
 
-def _widths(value: Any) -> bool:
+def is_widths(value: Any) -> bool:
+    """Whether they are widths of one layer or more."""
     several = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
-    return several and len(value) > 0 and all(_whole(width, 1) for width in value)
+    return several and len(value) > 0 and all(is_whole(width, 1) for width in value)
 
 
-_Rule = tuple[Callable[[Any], bool], str]
-_RULES: dict[tuple[str, ...], _Rule] = {
+_RULES: dict[tuple[str, ...], Rule] = {
     ("n_members", "max_epochs", "n_components", "kernel_size"): (
-        lambda value: _whole(value, 1),
+        lambda value: is_whole(value, 1),
         "a whole number from 1 up",
     ),
     ("batch_size",): (
-        lambda value: value is None or _whole(value, 1),
+        lambda value: value is None or is_whole(value, 1),
         "a whole number from 1 up, or None to go by the number of spectra",
     ),
-    ("n_attention",): (lambda value: _whole(value, 0), "a whole number from 0 up"),
+    ("n_attention",): (lambda value: is_whole(value, 0), "a whole number from 0 up"),
     ("patience",): (
-        lambda value: value is None or _whole(value, 1),
+        lambda value: value is None or is_whole(value, 1),
         "a whole number from 1 up, or None to go on to the last epoch",
     ),
-    ("hidden", "filters"): (_widths, "a sequence of at least one width, whole numbers from 1 up"),
-    ("learning_rate",): (lambda value: _number(value) and value > 0, "a positive number"),
-    ("weight_decay",): (lambda value: _number(value) and value >= 0, "a number from 0 up"),
+    ("hidden", "filters"): (is_widths, "a sequence of at least one width, whole numbers from 1 up"),
+    ("learning_rate",): (lambda value: is_number(value) and value > 0, "a positive number"),
+    ("weight_decay",): (lambda value: is_number(value) and value >= 0, "a number from 0 up"),
     ("dropout", "validation_fraction"): (
-        lambda value: _number(value) and 0 <= value < 1,
+        lambda value: is_number(value) and 0 <= value < 1,
         "a share from 0 up, less than 1",
     ),
     ("progress",): (lambda value: value is None or callable(value), "callable, or None"),

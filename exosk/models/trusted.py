@@ -31,6 +31,7 @@ __all__ = ["TRUSTED", "dump", "restore", "walk"]
 # themselves by executing text.
 _CLASSES = {
     "exosk.augmentation.contamination": ["ContaminationInjector"],
+    "exosk.augmentation.coverage": ["CoverageDropout"],
     "exosk.augmentation.dropout": ["BinDropout"],
     "exosk.augmentation.noise": ["NoiseInjector"],
     "exosk.augmentation.offsets": ["OffsetInjector"],
@@ -41,6 +42,7 @@ _CLASSES = {
     "exosk.models.cnn": ["CNNDetector", "CNNRetriever"],
     "exosk.models.detector": ["MoleculeDetector"],
     "exosk.models.forest": ["ForestRetriever"],
+    "exosk.models.gan": ["InpaintingGANRetriever"],
     "exosk.models.mlp": ["MLPDetector", "MLPRetriever"],
     "exosk.models.replicated": ["Replicated"],
     "exosk.models.targets": ["EmpiricalTargets", "PriorTargets"],

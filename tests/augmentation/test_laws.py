@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from exosk.augmentation import (
     BinDropout,
     ContaminationInjector,
+    CoverageDropout,
     NoiseInjector,
     OffsetInjector,
     redraw,
@@ -31,6 +32,7 @@ AUGMENTATIONS = {
     "offsets": OffsetInjector(["a", "a", "b", "b"], random_state=0, grid=GRID),
     "contamination": ContaminationInjector(5000, 0.1, (3500, 4500), random_state=0, grid=GRID),
     "dropout": BinDropout(0.2, random_state=0, grid=GRID),
+    "coverage": CoverageDropout(whole=0, random_state=0, grid=GRID),
 }
 each_augmentation = pytest.mark.parametrize(
     "augmentation", AUGMENTATIONS.values(), ids=AUGMENTATIONS
@@ -113,7 +115,7 @@ def test_missing_bins_stay_missing(augmentation):
     gappy[::4, 5] = np.nan
     changed = clone(augmentation).fit_transform(gappy)
     assert np.isnan(changed[np.isnan(gappy)]).all()
-    if not isinstance(augmentation, BinDropout):
+    if not isinstance(augmentation, BinDropout | CoverageDropout):
         np.testing.assert_array_equal(np.isnan(changed), np.isnan(gappy))
 
 
@@ -124,7 +126,8 @@ def test_spectra_do_not_share_a_draw_and_epochs_neither(augmentation):
     epochs = np.concatenate([redraw(augmentation, same, rng) for _ in range(2)])
     distinct = {row.tobytes() for row in np.nan_to_num(epochs)}
     # Four bins leave few ways to hide some of them.
-    assert len(distinct) == 100 or (isinstance(augmentation, BinDropout) and len(distinct) > 8)
+    hides = isinstance(augmentation, BinDropout | CoverageDropout)
+    assert len(distinct) == 100 or (hides and len(distinct) > 8)
 
 
 @each_augmentation

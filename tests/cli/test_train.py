@@ -206,6 +206,7 @@ def test_the_forest_sees_several_draws_of_noise(train, tmp_path):
         ("seen.h5", ("--noise-scale", "0", "1"), ["positive"]),
         ("seen.h5", ("--task", "detects"), ["did you mean 'detect'"]),
         ("seen.h5", ("--model", "forrest"), ["did you mean 'forest'"]),
+        ("seen.h5", ("--model", "gan", "--task", "detect"), ["forest, mlp or cnn"]),
         ("seen.h5", ("--detectable",), ["--task detect"]),
         ("gappy.h5", ("--detectable", "--task", "detect"), ["--detectability"]),
         ("seen.h5", ("--out", "work"), ["thesis.tex", "another folder"]),
