@@ -50,7 +50,10 @@ FOREST_ROWS, N_PUBLISHED = 40_000, 20
 AMMONIA = -4.0  # log VMR
 UNSEEN_NOISE, UNSEEN_ABSORBER = "300 ppm, unseen", "30 ppm, unseen NH3"
 # A descent of the published kind takes minutes a spectrum.
-EVALUATED_WITH = {"gan": {"n_particles": 128}, "as published": {"n_restarts": 4, "n_iterations": 400}}
+EVALUATED_WITH = {
+    "gan": {"n_particles": 128},
+    "as published": {"n_restarts": 4, "n_iterations": 400},
+}
 
 
 def make_data(folder: Path) -> None:

@@ -200,7 +200,8 @@ class InpaintingGANRetriever(
         grid : SpectralGrid, optional
             The bins of X.
         **changes
-            Other parameters.
+            Other parameters. ``encoder=AspaEncoder(scaling="exogan")`` scales as the original, for
+            its own parameters.
         """
         published = {
             "network": "picture",
