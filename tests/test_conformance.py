@@ -22,6 +22,7 @@ TRANSFORMERS = [
     exosk.BinDropout(),
     exosk.ContaminationInjector(),
     exosk.ContinuumRemover(),
+    exosk.CoverageDropout(),
     exosk.Masker(),
     exosk.NoiseInjector(),
     exosk.OffsetInjector(),
@@ -39,6 +40,16 @@ ESTIMATORS = [
     exosk.MLPDetector((16,), **_NET),
     exosk.CNNRetriever((4,), hidden=(16,), n_components=2, **_NET),
     exosk.CNNDetector((4,), hidden=(16,), **_NET),
+    exosk.InpaintingGANRetriever(
+        (16,),
+        critic_hidden=(16,),
+        gaps=False,
+        n_generated=400,
+        n_moves=1,
+        n_particles=16,
+        proposal=exosk.MLPRetriever((16,), n_components=1, **_NET | {"max_epochs": 5}),
+        **_NET,
+    ),
     exosk.Replicated(
         exosk.ForestRetriever(n_estimators=10, random_state=0), 2, exosk.NoiseInjector()
     ),
@@ -46,10 +57,17 @@ ESTIMATORS = [
 each_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=repr)
 
 _HIDES = "it compares fit_transform, which hides bins, with transform, which must not"
+_HIDING = {
+    "check_transformer_general": _HIDES,
+    "check_transformer_data_not_an_array": _HIDES,
+}
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {
-    "BinDropout": {
-        "check_transformer_general": _HIDES,
-        "check_transformer_data_not_an_array": _HIDES,
+    "BinDropout": _HIDING,
+    "CoverageDropout": _HIDING,
+    "InpaintingGANRetriever": {
+        "check_estimators_pickle": (
+            "it puts NaN into training spectra; a generator learns from whole ones"
+        ),
     },
 }
 

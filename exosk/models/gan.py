@@ -80,7 +80,7 @@ class InpaintingGANRetriever(
     augmentation : transformer or Pipeline, optional
         The noise of observations, as a :class:`~exosk.NoiseInjector`. The generator never sees it;
         the proposal does, and where X holds no errors the noise that it adds is taken for those of
-        observations.
+        observations. Where X holds errors, noise of these is the default.
     learning_rate : float, default=0.001
         The highest, of generator and critic.
     schedule : {"one-cycle", "constant"}, default="one-cycle"

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from exosk.augmentation import CoverageDropout
+from exosk.augmentation import CoverageDropout, NoiseInjector
 from exosk.augmentation.redraw import redraw, reseeded
 from exosk.exceptions import RangeError
 from exosk.models.adversarial import AdversarialPlan, GanNet, train_gan
@@ -38,15 +38,17 @@ __all__ = ["GanFitting"]
 _STEPS, _BATCHES = 50, (32, 256)
 # Fewer held-out spectra do not tell the generator's errors; more than so many are not needed.
 _LEAST_HELD_OUT, _MOST_HELD_OUT = 10, 4000
-# Directions in which the generator's errors go together.
-_RANK = 20
+# Directions in which the generator's errors go together, and the spectra that each takes: found in
+# ten spectra, five directions leave other bins so little that new spectra miss by six times as much
+# (in chi squared).
+_RANK, _ROWS_A_DIRECTION = 20, 10
 # Of the spread of spectra: the least error of a generated depth.
 _LEAST_ERROR = 1e-5
 # Spectra whose noise is measured.
 _MEASURED = 2000
 # Starts and steps of the search for the latent variables of spectra without noise, and how many
 # spectra are searched for.
-_STARTS, _SEARCH_STEPS, _SEARCHED = 4, 200, 32
+_STARTS, _SEARCH_STEPS, _SEARCHED, _PICTURES_SEARCHED = 4, 200, 32, 8
 # Of generated spectra to training spectra, at most.
 _GENERATED_RATIO = 10
 # Generated spectra at a time: as many as a processor's cache holds of values, and its memory: a
@@ -214,13 +216,13 @@ class GanFitting(TorchMembers, BaseEstimator):
             if self.n_latent is None:
                 z = torch.as_tensor(normal).to(next(net.parameters()))
             else:
-                depth = depth[:_SEARCHED]
+                depth = depth[: _SEARCHED if self.encoder_ is None else _PICTURES_SEARCHED]
                 z = self._search(net, depth)
             with torch.no_grad():
                 made = torch.cat([net.decode(part)[0] for part in z.split(4096)]).cpu().numpy()
         missed = (depth - made).astype(float)
         _, size, direction = np.linalg.svd(missed, full_matrices=False)
-        rank = min(_RANK, len(size) // 2)
+        rank = min(_RANK, depth.shape[1] // 2, len(missed) // _ROWS_A_DIRECTION)
         self.factor_ = size[:rank, None] * direction[:rank] / np.sqrt(len(missed))
         rest = (missed**2).mean(axis=0) - (self.factor_**2).sum(axis=0)
         self.variance_ = np.maximum(rest, (_LEAST_ERROR * structure_spread(depth)) ** 2)
@@ -280,6 +282,8 @@ class GanFitting(TorchMembers, BaseEstimator):
             _, sigma = self.layout_.split(X)
             rows = join_rows(depth, sigma[random.randint(len(X), size=n)])
         steps = [] if self.augmentation is None else [clone(self.augmentation)]
+        if self.augmentation is None and self.layout_.has_sigma:
+            steps.append(NoiseInjector("columns", grid=self.grid))
         if self.gaps and self.layout_.n_bins > 1:
             steps.append(CoverageDropout(grid=self.grid))
         proposal = MLPRetriever(max_epochs=40) if self.proposal is None else clone(self.proposal)

@@ -23,6 +23,8 @@ from exosk.models.training import choose_device, one_thread
 
 __all__ = ["ALWAYS_THE_SAME", "GanSampling"]
 
+# Samples whose spectra are in memory together.
+_SAMPLES_AT_ONCE = 16_384
 #: In place of a random state: each spectrum's random numbers follow from its own content.
 ALWAYS_THE_SAME: Any = object()
 
@@ -75,7 +77,7 @@ class GanSampling(GanFitting):
             generators = [np.random.default_rng(seed) for seed in seeds.tolist()]
         device = choose_device(self.device)
         net = self._net_for(X.dtype, device)
-        size = max(1, self._at_once // self._n_at_once(n))
+        size = self._rows_at_once(n)
         for start in range(0, len(X), size):
             rows = slice(start, start + size)
             with one_thread(device), torch.no_grad():
@@ -98,7 +100,7 @@ class GanSampling(GanFitting):
         if self.proposal_ is None:
             raise RangeError(f"sampler={self.sampler!r} makes no first guesses; fit one that does")
         device = choose_device(self.device)
-        size = max(1, self._at_once // self._n_at_once(1))
+        size = self._rows_at_once(1)
         with one_thread(device):
             net = self._net_for(X.dtype, device)
             parts = np.split(X, range(size, len(X), size))
@@ -144,5 +146,6 @@ class GanSampling(GanFitting):
         parts = (depth, sigma, self.factor_, self.variance_)
         return GeneratorLikelihood(net.decode, *(torch.tensor(part).to(like) for part in parts))
 
-    def _n_at_once(self, n: int) -> int:
-        return max(self.n_particles if self.sampler == "posterior" else self.n_restarts, n)
+    def _rows_at_once(self, n: int) -> int:
+        moving = self.n_particles if self.sampler == "posterior" else self.n_restarts
+        return max(1, min(self._at_once // moving, _SAMPLES_AT_ONCE // n))

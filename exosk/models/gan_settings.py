@@ -7,7 +7,15 @@ from typing import Any
 
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.models.adversarial import OBJECTIVES
-from exosk.models.settings import Rule, apply_rules, is_number, is_whole, is_widths
+from exosk.models.settings import (
+    Rule,
+    apply_rules,
+    check_settings,
+    is_number,
+    is_whole,
+    is_widths,
+)
+from exosk.preprocessing import AspaEncoder
 
 __all__ = ["NETWORKS", "SAMPLERS", "check_gan_settings"]
 
@@ -54,6 +62,8 @@ def check_gan_settings(settings: Mapping[str, Any]) -> None:
             "sampler='published' completes pictures; it goes with network='picture', see "
             "InpaintingGANRetriever.as_published"
         )
+    if settings["proposal"] is not None:
+        check_settings(settings["proposal"].get_params(deep=False))
 
 
 _RULES: dict[tuple[str, ...], Rule] = {
@@ -90,4 +100,12 @@ _RULES: dict[tuple[str, ...], Rule] = {
         "a share from 0 up, less than 1",
     ),
     ("progress",): (lambda value: value is None or callable(value), "callable, or None"),
+    ("proposal",): (
+        lambda value: value is None or hasattr(value, "mixtures"),
+        "a network that retrieves, as an MLPRetriever, or None for that",
+    ),
+    ("encoder",): (
+        lambda value: value is None or isinstance(value, AspaEncoder),
+        "an AspaEncoder, or None to make one",
+    ),
 }

@@ -50,7 +50,9 @@ class AspaValues(nn.Module):
         # What a network makes of a constant then stays below rounding too.
         least = _ROUNDING * np.abs(values[:, -1]).max() or 1.0
         self.mean = torch.as_tensor(values.mean(axis=0)).to(self.mean)
-        self.scale = torch.as_tensor(np.maximum(values.std(axis=0), least)).to(self.scale)
+        with np.errstate(over="ignore"):  # training ends with a word about wild values
+            scale = np.maximum(values.std(axis=0), least)
+        self.scale = torch.as_tensor(scale).to(self.scale)
 
     def encode(self, depth: np.ndarray, parameters: np.ndarray) -> torch.Tensor:
         """Map (n, n_bins) and (n, n_parameters), standard normal, to (n, n_values)."""
@@ -102,7 +104,8 @@ def structure_spread(depth: np.ndarray) -> float:
         Training spectra.
     """
     values = _apart(depth)
-    spread = float(np.sqrt(np.mean(values[:, :-1] ** 2)))
+    with np.errstate(over="ignore"):
+        spread = float(np.sqrt(np.mean(values[:, :-1] ** 2)))
     if spread <= _ROUNDING * np.abs(values[:, -1]).max():
         spread = float(np.std(depth, dtype=float))
     return spread or 1.0
