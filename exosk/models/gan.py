@@ -63,7 +63,7 @@ class InpaintingGANRetriever(
         (:mod:`exosk.models.completion`), which takes pictures.
     n_restarts, n_iterations : int, default=64, 500
         Descents for a spectrum, and their steps.
-    n_particles, n_moves : int, default=256, 3
+    n_particles, n_moves : int, default=128, 5
         Samples that move together, and moves between two lots of them.
     proposal : NetworkRetriever, optional
         What makes the first guess; its grid and augmentation are set here. An
@@ -140,8 +140,8 @@ class InpaintingGANRetriever(
         sampler: str = "posterior",
         n_restarts: int = 64,
         n_iterations: int = 500,
-        n_particles: int = 256,
-        n_moves: int = 3,
+        n_particles: int = 128,
+        n_moves: int = 5,
         proposal: Any = None,
         n_generated: int = 200_000,
         gaps: bool = True,

@@ -33,7 +33,7 @@ __all__ = ["GeneratorLikelihood", "LatentSamples", "row_generators", "sample_lat
 _EFFECTIVE = 0.5
 _MOST_STEPS = 200
 _BISECTIONS = 30
-_N_LEAPFROG = 5
+_N_LEAPFROG = 10
 _ACCEPTED = 0.75  # what step lengths aim at
 _ADAPTATION = 0.5
 _JITTER = 0.2
@@ -132,8 +132,8 @@ def sample_latent(
     proposal: Mixture,
     generators: Sequence[np.random.Generator],
     n_samples: int,
-    n_particles: int = 256,
-    n_moves: int = 3,
+    n_particles: int = 128,
+    n_moves: int = 5,
 ) -> LatentSamples:
     """Draw from the posterior of each spectrum.
 
@@ -147,9 +147,9 @@ def sample_latent(
         One of each spectrum.
     n_samples : int
         How many to return of each.
-    n_particles : int, default=256
+    n_particles : int, default=128
         Samples that move together.
-    n_moves : int, default=3
+    n_moves : int, default=5
         Hamiltonian moves after each step, and between samples that are returned.
 
     Returns
