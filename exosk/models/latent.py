@@ -19,6 +19,7 @@ step away.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ _BISECTIONS = 30
 _N_LEAPFROG = 10
 _ACCEPTED = 0.75  # what step lengths aim at
 _ADAPTATION = 0.5
+# Of one step: a move of a quarter of a Gaussian's period forgets where it began, one of a whole
+# period comes back there.
+_LONGEST = 0.5 * math.pi / _N_LEAPFROG
 _JITTER = 0.2
 # Of the samples' covariance, so that few of them that are effective still span all directions. Ten
 # times more makes moves too long for posteriors a thousand times narrower one way than another.
@@ -191,7 +195,7 @@ class _Sampler:
             *(part.to(self.like) for part in (proposal.log_weight, proposal.mean, proposal.factor))
         )
         self.gamma = torch.zeros(n).to(self.like)
-        self.length = torch.full((n,), 0.8 * d**-0.25).to(self.like)
+        self.length = torch.full((n,), _LONGEST).to(self.like)
         self.efficiency = np.zeros(n)
         self.n_steps = np.zeros(n, dtype=int)
 
@@ -284,6 +288,7 @@ class _Sampler:
             gradient = torch.where(taken[..., None], its, gradient)
             share = gain.clamp(max=0).exp().mean(1)
             self.length = self.length * torch.exp(_ADAPTATION * (share - _ACCEPTED))
+            self.length = self.length.clamp(max=_LONGEST)
 
     def _gradient(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log density at gamma, and its gradient in the whitened coordinates."""
