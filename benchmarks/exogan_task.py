@@ -160,9 +160,11 @@ def train(folder: Path, only: list[str]) -> None:
         print(f"{name}: {seconds:.0f} s, {memory:.1f} GB at most", flush=True)
 
 
-def evaluate(folder: Path, only: list[str], n_sweep: int, n_jobs: int) -> dict[str, Any]:
+def evaluate(
+    folder: Path, only: list[str], n_test: int, n_sweep: int, n_jobs: int
+) -> dict[str, Any]:
     """Score all that was trained; what was scored before is not scored again."""
-    test = exosk.Dataset.load(folder / "test.h5")
+    test = exosk.Dataset.load(folder / "test.h5")[:n_test]
     found: dict[str, Any] = {}
 
     def add(method: str, case: str, make: Callable[..., Any], *arguments: Any) -> None:
@@ -193,7 +195,7 @@ def evaluate(folder: Path, only: list[str], n_sweep: int, n_jobs: int) -> dict[s
         ammonia = with_ammonia(folder, n_sweep)
         add(method, UNSEEN_ABSORBER, score, model, ammonia, 30)
         if method == "gan":
-            calibration = exosk.Dataset.load(folder / "calibration.h5")[: N_CALIBRATION // 2]
+            calibration = exosk.Dataset.load(folder / "calibration.h5")[:n_test]
             add(method, "fits", fits, model, test[:n_sweep], ammonia)
             add(method, "ExoGAN's spectrum", retrieve_sample, model, GRID)
             add(method, "examples", examples, model, test, IN_WFC3)
@@ -225,7 +227,9 @@ def main(arguments: argparse.Namespace) -> None:
         if "train" in arguments.stages:
             train(folder, arguments.only)
         if "evaluate" in arguments.stages:
-            found = evaluate(folder, arguments.only, arguments.sweep, arguments.threads)
+            found = evaluate(
+                folder, arguments.only, arguments.test, arguments.sweep, arguments.threads
+            )
             if not arguments.only:
                 result = without_samples(found)
                 print_tables(result)
@@ -240,6 +244,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--folder", type=Path, default=RESULTS.parent / "exogan_task")
     parser.add_argument("--only", nargs="*", default=[], help="methods to train or evaluate")
+    parser.add_argument("--test", type=int, default=N_TEST, help="test spectra of main questions")
     parser.add_argument("--sweep", type=int, default=300, help="test spectra of side questions")
     parser.add_argument("--threads", type=int, default=1)
     main(parser.parse_args())

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from exosk.exceptions import RangeError
+from exosk.exceptions import RangeError, UnknownNameError
 from exosk.instruments import Instrument
 from exosk.instruments.builtin import make_hst_wfc3_g141
 from exosk.parameters import Parameter, ParameterSpace, Uniform
@@ -179,3 +179,63 @@ def test_a_fixed_abundance_is_no_question(fixed, asked):
     simulator = TransmissionModel(("H2O", "CH4"), space=space, fixed=values)
     result = retrieve(spectrum, simulator, n_spectra=120, refine=False)
     assert list(result.molecules) == list(result.detector) == asked
+
+
+# --- other methods ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["flow+is", "nested", "hmc"])
+def other(request, observation, simulator) -> Retrieval:
+    return retrieve(observation, simulator, **SETTINGS, method=request.param, odds=True)
+
+
+def test_exact_methods_agree(other, result):
+    """Means within some tenths of a standard deviation, evidences within their errors."""
+    std = result.posterior.std
+    assert (abs(other.posterior.mean - result.posterior.mean) < 0.5 * std).all()
+    np.testing.assert_allclose(other.posterior.std, std, rtol=0.4)
+    mine, theirs = (each.posterior.meta for each in (result, other))
+    error = np.hypot(mine["log_evidence_error"], theirs["log_evidence_error"])
+    assert abs(mine["log_evidence"] - theirs["log_evidence"]) < 0.2 + 4 * error
+
+
+def test_odds_are_for_what_is_there_and_not_for_what_is_not(other):
+    assert other.odds["H2O"].log_odds > 5
+    assert other.odds["CH4"].log_odds < 1
+    assert json.loads(json.dumps(other.odds.to_dict()))["odds"][0]["molecule"] == "H2O"
+
+
+def test_what_was_not_trained_is_not_there(other):
+    trained = other.method != "nested"
+    assert bool(other.scores) == bool(other.detector) == trained
+    assert (other.first_look is None) == (other.guard is None) == (not trained)
+    assert (other.n_test > 0) == trained
+    assert json.loads(json.dumps(other.provenance))["n_spectra"] == (800 if trained else 0)
+
+
+def test_the_model_could_have_made_its_own_spectrum(other):
+    assert other.predictive.passed
+    assert other.guard is None or not other.guard["outside"]
+
+
+def test_a_network_by_itself_is_not_refined(observation, simulator, truth):
+    result = retrieve(observation, simulator, n_spectra=400, method="flow", n_jobs=1)
+    assert "n_simulations" not in result.posterior.meta
+    assert (result.model_error == 0).all()
+    low, high = result.posterior.interval(0.99)
+    assert ((low <= truth) & (truth <= high)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"method": "nestled"}, UnknownNameError, "nested"),
+        ({"method": "flow", "refine": False}, RangeError, "refine=False is about the forest"),
+        ({"method": "flow", "odds": True}, RangeError, "odds compare evidences"),
+        ({"refine": False, "odds": True}, RangeError, "odds compare evidences"),
+        ({"checkpoint": "run.h5"}, RangeError, "keeps no checkpoint"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(observation, simulator, options, error, says):
+    with pytest.raises(error, match=says):
+        retrieve(observation, simulator, **options)

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from exosk.cli.check import check
 from exosk.cli.compare import compare_simulators
 from exosk.cli.evaluate import evaluate
 from exosk.cli.opacity import opacity_app
@@ -38,6 +39,7 @@ app.command()(simulate)
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(check)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
 app.add_typer(opacity_app, name="opacity")

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["retrieve"]
 
-# What only training spectra are made with.
+# What a trained model has no use for.
 _OF_TRAINING = {
+    "method": "--method",
+    "odds": "--odds",
+    "checkpoint": "--checkpoint",
     "n_spectra": "--n-spectra",
     "molecules": "--molecules",
     "refine": "--[no-]refine",
@@ -58,6 +61,25 @@ def retrieve(
             help="With --model: go on with errors that the model was not trained for.",
         ),
     ] = False,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="`forest` (refined with the simulator), `flow`, `flow+is` (importance sampling), "
+            "`gan`, `nested` (nested sampling, without training) or `hmc`."
+        ),
+    ] = "forest",
+    odds: Annotated[
+        bool,
+        typer.Option(
+            "--odds", help="Compare the model with the same one without each of its molecules."
+        ),
+    ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="With `nested` or `hmc`: a file that the run is saved in, and goes on from."
+        ),
+    ] = None,
     n_spectra: Annotated[int, typer.Option(help="Training spectra to simulate.", min=100)] = 10_000,
     molecules: options.Molecules = None,
     refine: Annotated[
@@ -84,7 +106,7 @@ def retrieve(
 
     Simulates training spectra in the observation's own bins, trains a random forest with the
     observation's noise, refines its posterior with the simulator, prints the result, and writes
-    posterior.h5, spectrum.png, corner.png and report.html.
+    posterior.h5, spectrum.png, corner.png and report.html. --method chooses another way.
 
     With --model, asks a trained model instead and writes posterior.h5 and corner.png. The spectrum
     is averaged into the model's bins. A model that completes spectra, as a GAN, needs few of them;
@@ -97,6 +119,10 @@ def retrieve(
     - `exosk retrieve my-planet.csv --star-radius 0.94 --planet-mass 0.28 --temperature 1170`
 
     - `exosk retrieve my-planet.csv --depth-unit ppm --width full --priors my-priors.toml`
+
+    - `exosk retrieve wasp-39b --method flow+is --n-spectra 30000 --odds`
+
+    - `exosk retrieve wasp-39b --method nested --checkpoint wasp-39b.run`
 
     - `exosk retrieve my-planet.csv --model my-gan --range 1.1 1.7`
     """
@@ -149,6 +175,9 @@ def retrieve(
         result = run(
             spectrum,
             forward_model,
+            method=method,
+            odds=odds,
+            checkpoint=checkpoint,
             n_spectra=n_spectra,
             refine=refine,
             n_jobs=jobs or -1,
@@ -195,6 +224,10 @@ def _document(result: Retrieval, files: dict[str, Path], seconds: float) -> dict
         "molecules": result.molecules,
         "detector": result.detector,
         "prior_presence": result.prior_presence,
+        "odds": None if result.odds is None else result.odds.to_dict(),
+        "method": result.method,
+        "guard": result.guard,
+        "predictive": None if result.predictive is None else result.predictive.to_dict(),
         "reduced_chi2": result.reduced_chi2,
         "reduced_chi2_with_model_error": result.reduced_chi2_with_model_error,
         "files": {name: str(path) for name, path in files.items()},
@@ -207,20 +240,23 @@ def _document(result: Retrieval, files: dict[str, Path], seconds: float) -> dict
 def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> None:
     console = Console()
     spectrum = result.spectrum
+    if result.guard is not None and result.guard["outside"]:
+        words = result.guard["verdict"]
+        console.print(f"[bold red]{words[0].upper()}{words[1:]}.[/]", soft_wrap=True)
     low, high = spectrum.grid.range
     console.print(
         f"[bold]{spectrum.name or 'unnamed target'}[/]  {spectrum.instrument}  "
         f"{len(spectrum)} bins, {low:.2f}-{high:.2f} um"
     )
     console.print(parameter_table(result.posterior.summary()))
-    table = Table("molecule", "probability", "before the data", "detector")
+    columns = ["molecule", "probability", "before the data"]
+    columns += ["detector"] * bool(result.detector) + ["odds with : without"] * bool(result.odds)
+    table = Table(*columns)
     for name, probability in result.molecules.items():
-        table.add_row(
-            name,
-            f"{probability:.3f}",
-            f"{result.prior_presence[name]:.3f}",
-            f"{result.detector[name]:.3f}",
-        )
+        row = [name, f"{probability:.3f}", f"{result.prior_presence[name]:.3f}"]
+        row += [f"{result.detector[name]:.3f}"] if result.detector else []
+        row += [result.odds[name].text] if result.odds else []
+        table.add_row(*row)
     if result.molecules:
         console.print(table)
         console.print(

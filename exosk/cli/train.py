@@ -34,7 +34,7 @@ def train(
     task: Annotated[
         str, typer.Option(help="`retrieve` parameters, or `detect` molecules.")
     ] = "retrieve",
-    model: Annotated[str, typer.Option(help="`forest`, `mlp`, `cnn` or `gan`.")] = "forest",
+    model: Annotated[str, typer.Option(help="`forest`, `mlp`, `cnn`, `flow` or `gan`.")] = "forest",
     noise: Annotated[
         str | None,
         typer.Option(
@@ -80,6 +80,8 @@ def train(
     - `exosk train training/dataset.h5 --out my-retriever`
 
     - `exosk train training/dataset.h5 --model cnn --noise wasp-39b --noise-scale 0.5 5`
+
+    - `exosk train training/dataset.h5 --model flow --noise wasp-39b --noise-scale 0.5 5`
 
     - `exosk train training/dataset.h5 --model gan --noise 30 --noise-scale 0.5 5`
 

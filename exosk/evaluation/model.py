@@ -156,8 +156,8 @@ def evaluate_model(
             f"a data set in the model's bins (exosk simulate --like or --instrument), or train a "
             f"model in these"
         )
-    low, high = _factors_within(card, noise_scale)
-    data, notes = _unseen(card, data)
+    low, high = factors_within(card, noise_scale)
+    data, notes = unseen(card, data)
     random = check_random_state(random_state)
     factors = np.exp(random.uniform(np.log(low), np.log(high), len(data)))
     sigma = factors[:, np.newaxis] * card.sigma
@@ -179,7 +179,7 @@ def evaluate_model(
     }
     evaluation: RetrieverEvaluation | DetectorEvaluation
     if card.kind == "retriever":
-        Y = _parameters(card, data)
+        Y = parameters_of(card, data)
         if any(data.space[parameter.name] != parameter for parameter in card.space):
             notes.append(
                 "the priors of the data set are not those of the training: coverage holds on "
@@ -209,7 +209,8 @@ def _bins(grid: Any) -> str:
     return f"{grid.n_bins} bins of {low:.4g}-{high:.4g} um"
 
 
-def _factors_within(card: ModelCard, wanted: tuple[float, float] | None) -> tuple[float, float]:
+def factors_within(card: ModelCard, wanted: tuple[float, float] | None) -> tuple[float, float]:
+    """Return smallest and largest factor on the errors: those wanted, or the model's own."""
     low, high = card.sigma_scale
     if wanted is None:
         return low, high
@@ -221,7 +222,7 @@ def _factors_within(card: ModelCard, wanted: tuple[float, float] | None) -> tupl
     return wanted
 
 
-def _unseen(card: ModelCard, data: Dataset) -> tuple[Dataset, list[str]]:
+def unseen(card: ModelCard, data: Dataset) -> tuple[Dataset, list[str]]:
     """Return the spectra that the model was not trained on, as far as can be known, and notes."""
     theirs = card.provenance
     if theirs.get("seed") is None or as_json(dict(data.provenance)) != as_json(dict(theirs)):
@@ -239,7 +240,7 @@ def _unseen(card: ModelCard, data: Dataset) -> tuple[Dataset, list[str]]:
     ]
 
 
-def _parameters(card: ModelCard, data: Dataset) -> ParameterArray:
+def parameters_of(card: ModelCard, data: Dataset) -> ParameterArray:
     """Return the true parameters in the model's order."""
     missing = [name for name in card.space.names if name not in data.space]
     if missing:

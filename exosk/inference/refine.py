@@ -22,21 +22,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 
 from exosk.exceptions import ExoskError
+from exosk.inference.tempering import CUBE_EDGE, next_step, relative_variance, systematic, to_normal
 from exosk.posterior import Posterior
 
 __all__ = ["refine_posterior"]
 
 _PRIOR_SHARE = 0.2
-# Particles kept by each tempering step, as a share: lower is fewer, bolder steps.
-_EFFECTIVE_SHARE = 0.4
 # Metropolis steps at each temperature; twice as many at the last, whose particles are the result.
 _MOVES = 8
-_CUBE_EDGE = 1e-12
 
 
 def refine_posterior(
@@ -65,8 +63,8 @@ def refine_posterior(
     Returns
     -------
     Posterior
-        Of equal weights. ``meta`` has ``log_evidence``, ``n_simulations``, ``n_stages`` and
-        the last ``acceptance``.
+        Of equal weights. ``meta`` has ``log_evidence``, ``log_evidence_error`` (as if particles
+        were independent), ``n_simulations``, ``n_stages`` and the last ``acceptance``.
 
     Raises
     ------
@@ -75,19 +73,23 @@ def refine_posterior(
     """
     random = check_random_state(random_state)
     target = _Target(posterior, log_likelihood, n_particles, random)
-    beta, log_evidence, n_stages, acceptance, scale = 0.0, 0.0, 0, 1.0, 1.0
+    beta, log_evidence, variance, n_stages, acceptance, scale = 0.0, 0.0, 0.0, 0, 1.0, 1.0
     while beta < 1.0:
-        step = _next_step(target.log_ratio, 1.0 - beta)
+        step = next_step(target.log_ratio, 1.0 - beta)
         weights = step * target.log_ratio
         log_evidence += float(special.logsumexp(weights) - np.log(n_particles))
         beta = min(beta + step, 1.0)
-        target.keep(_systematic(special.softmax(weights), random))
+        shares = special.softmax(weights)
+        variance += relative_variance(shares)
+        target.keep(systematic(shares, random))
         scale, acceptance = _move(target, beta, scale, random)
         n_stages += 1
         if progress is not None:
             progress(beta)
     meta = {
+        "method": "tempered sequential Monte Carlo",
         "log_evidence": log_evidence,
+        "log_evidence_error": float(np.sqrt(variance)),
         "n_simulations": target.n_simulations,
         "n_stages": n_stages,
         "acceptance": acceptance,
@@ -108,7 +110,7 @@ class _Target:
         self.space = posterior.space
         self._log_likelihood = log_likelihood
         self.n_simulations = 0
-        seen = _to_normal(self.space.to_unit_cube(posterior.resample(4000, random)))
+        seen = to_normal(self.space.to_unit_cube(posterior.resample(4000, random)))
         # Training draws repeat in a weighted posterior; some regularisation keeps a component
         # from collapsing onto one of them.
         self._mixture = GaussianMixture(3, reg_covar=0.02, random_state=random).fit(seen)
@@ -134,7 +136,7 @@ class _Target:
 
     def to_theta(self, z: np.ndarray) -> np.ndarray:
         """Map z to parameters."""
-        unit = np.clip(special.ndtr(z), _CUBE_EDGE, 1 - _CUBE_EDGE)
+        unit = np.clip(special.ndtr(z), CUBE_EDGE, 1 - CUBE_EDGE)
         return self.space.from_unit_cube(unit)
 
     def densities(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,31 +153,6 @@ class _Target:
     def keep(self, picks: np.ndarray) -> None:
         """Keep the picked particles."""
         self.z, self.log_q, self.log_p = self.z[picks], self.log_q[picks], self.log_p[picks]
-
-
-def _to_normal(unit: np.ndarray) -> np.ndarray:
-    return special.ndtri(np.clip(unit, _CUBE_EDGE, 1 - _CUBE_EDGE))
-
-
-def _next_step(log_ratio: np.ndarray, remaining: float) -> float:
-    """Largest step in beta that leaves the wanted share of effective particles."""
-    finite = log_ratio[np.isfinite(log_ratio)]
-
-    def shortfall(step: float) -> float:
-        log_w = step * finite
-        log_size = 2 * special.logsumexp(log_w) - special.logsumexp(2 * log_w)
-        return float(np.exp(log_size) / len(log_ratio) - _EFFECTIVE_SHARE)
-
-    if shortfall(remaining) >= 0:
-        return remaining
-    return float(optimize.brentq(shortfall, 0.0, remaining, xtol=1e-12, rtol=1e-3))
-
-
-def _systematic(weights: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """Resample systematically: a particle is kept as often as its weight says, give or take one."""
-    n = len(weights)
-    places = (random.uniform() + np.arange(n)) / n
-    return np.minimum(np.searchsorted(np.cumsum(weights), places), n - 1)
 
 
 def _move(

@@ -2,6 +2,7 @@
 
 from exosk.models.cnn import CNNDetector, CNNRetriever
 from exosk.models.detector import MoleculeDetector
+from exosk.models.flow import FlowRetriever
 from exosk.models.forest import ForestRetriever
 from exosk.models.gan import InpaintingGANRetriever
 from exosk.models.mlp import MLPDetector, MLPRetriever
@@ -13,6 +14,7 @@ __all__ = [
     "CNNDetector",
     "CNNRetriever",
     "FittedModel",
+    "FlowRetriever",
     "ForestRetriever",
     "InpaintingGANRetriever",
     "MLPDetector",

@@ -1,7 +1,8 @@
-"""Training rows, batch by batch, with noise that is new in every epoch."""
+"""Training rows, block by block and batch by batch, with noise that is new in every epoch."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,10 @@ from torch.utils.data import Dataset
 
 __all__ = ["DrawnRows", "EpochBatches"]
 
-Draw = Callable[[np.random.RandomState], tuple[np.ndarray, np.ndarray]]
+Draw = Callable[[np.ndarray, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
+
+# Rows that are drawn at once: memory does not grow with the training set beyond the set itself.
+_BLOCK = 16_384
 
 
 class DrawnRows(Dataset):
@@ -20,7 +24,7 @@ class DrawnRows(Dataset):
     Parameters
     ----------
     draw : callable
-        From a random state to X and targets.
+        From row numbers and a random state to their X and targets.
     n : int
         Number of rows.
     random : RandomState
@@ -41,23 +45,27 @@ class DrawnRows(Dataset):
     def __len__(self) -> int:
         return self.n
 
-    def epoch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return X and targets of one epoch, in single precision."""
-        if self._kept is not None:
-            return self._kept
-        X, target = self.draw(self.random)
-        order = self.random.permutation(self.n) if self.fresh else slice(None)
-        drawn = (
-            torch.tensor(X[order], dtype=torch.float32),
-            torch.tensor(target[order], dtype=torch.float32),
-        )
-        if not self.fresh:
-            self._kept = drawn
-        return drawn
+    def order(self) -> np.ndarray:
+        """Return the row numbers in the order of one epoch."""
+        return self.random.permutation(self.n) if self.fresh else np.arange(self.n)
+
+    def take(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return X and targets of some rows, in single precision."""
+        if self.fresh:
+            return self._drawn(rows)
+        if self._kept is None:
+            self._kept = self._drawn(np.arange(self.n))
+        X, target = self._kept
+        return X[rows], target[rows]
+
+    def _drawn(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        X, target = self.draw(rows, self.random)
+        # What float32 cannot hold becomes infinite, and the loss tells.
+        return torch.as_tensor(X).to(torch.float32), torch.as_tensor(target).to(torch.float32)
 
 
 class EpochBatches:
-    """Slices of one epoch, where torch's own loader would collect row by row.
+    """Slices of blocks, where torch's own loader would collect row by row.
 
     Parameters
     ----------
@@ -74,16 +82,20 @@ class EpochBatches:
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        return len(self._starts())
+        return len(self._ends()) - 1
 
-    def _starts(self) -> list[int]:
-        starts = list(range(0, len(self.rows), self.batch_size))
-        if len(starts) > 1 and len(self.rows) - starts[-1] == 1:
-            starts.pop()
-        return starts
+    def _ends(self) -> list[int]:
+        """Where batches begin and end."""
+        ends = [*range(0, len(self.rows), self.batch_size), len(self.rows)]
+        if len(ends) > 2 and ends[-1] - ends[-2] == 1:
+            ends.pop(-2)
+        return ends
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        X, target = self.rows.epoch()
-        starts = self._starts()
-        for start, end in zip(starts, [*starts[1:], len(self.rows)], strict=True):
-            yield X[start:end], target[start:end]
+        order, ends = self.rows.order(), self._ends()
+        step = max(1, _BLOCK // self.batch_size)
+        for first in range(0, len(self), step):
+            mine = ends[first : first + step + 1]
+            X, target = self.rows.take(order[mine[0] : mine[-1]])
+            for start, end in itertools.pairwise(mine):
+                yield X[start - mine[0] : end - mine[0]], target[start - mine[0] : end - mine[0]]

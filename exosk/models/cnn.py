@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 from exosk.grids import SpectralGrid
+from exosk.models.mixture_retriever import MixtureRetriever
 from exosk.models.nets import ConvolutionBody
 from exosk.models.network import SpectralNetwork
 from exosk.models.network_detector import NetworkDetector
-from exosk.models.network_retriever import NetworkRetriever
 
 __all__ = ["CNNDetector", "CNNRetriever"]
 
@@ -34,7 +34,7 @@ class _Convolutional(SpectralNetwork):
         )
 
 
-class CNNRetriever(_Convolutional, NetworkRetriever):
+class CNNRetriever(_Convolutional, MixtureRetriever):
     """Retrieve parameters with convolutions along the wavelength, posterior and all.
 
     Parameters

@@ -65,7 +65,7 @@ class InpaintingGANRetriever(
         Descents for a spectrum, and their steps.
     n_particles, n_moves : int, default=128, 5
         Samples that move together, and moves between two lots of them.
-    proposal : NetworkRetriever, optional
+    proposal : MixtureRetriever, optional
         What makes the first guess; its grid and augmentation are set here. An
         :class:`~exosk.MLPRetriever` by default.
     n_generated : int, default=200000
@@ -104,7 +104,7 @@ class InpaintingGANRetriever(
     ----------
     members_ : list of torch.nn.Module
         Generator and critic, in one.
-    proposal_ : NetworkRetriever or None
+    proposal_ : MixtureRetriever or None
         What makes the first guess.
     factor_, variance_ : ndarray of shape (rank, n_bins) and (n_bins,)
         By how much generated spectra miss simulated ones: F and v of :mod:`exosk.models.latent`.

@@ -131,7 +131,7 @@ class GanSampling(GanFitting):
     def _posterior(
         self, net: Any, X: np.ndarray, generators: Sequence[np.random.Generator], n: int
     ) -> Any:
-        guesses = self.proposal_.mixtures(X)
+        guesses = self.proposal_.densities(X)
         parts = zip(*((guess.log_weight, guess.mean, guess.factor) for guess in guesses))
         proposal = Mixture(*(torch.cat(part) for part in parts))
         return sample_latent(

@@ -7,6 +7,7 @@ from typing import Any
 
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.models.adversarial import OBJECTIVES
+from exosk.models.mixture_retriever import MixtureRetriever
 from exosk.models.settings import (
     Rule,
     apply_rules,
@@ -101,8 +102,8 @@ _RULES: dict[tuple[str, ...], Rule] = {
     ),
     ("progress",): (lambda value: value is None or callable(value), "callable, or None"),
     ("proposal",): (
-        lambda value: value is None or hasattr(value, "mixtures"),
-        "a network that retrieves, as an MLPRetriever, or None for that",
+        lambda value: value is None or isinstance(value, MixtureRetriever),
+        "a network whose posterior is a mixture, as an MLPRetriever, or None for that",
     ),
     ("encoder",): (
         lambda value: value is None or isinstance(value, AspaEncoder),

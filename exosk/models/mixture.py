@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from scipy import special, stats
 
-__all__ = ["Mixture"]
+__all__ = ["Mixture", "marginal_log_mass"]
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,7 @@ class Mixture:
 
     def marginal_log_mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Do as :meth:`log_mass` does for each coordinate by itself, shape (n, d)."""
-        weight, mean, std = self.marginals()
-        one, other = ((z[:, None] - mean) / std for z in (low, high))
-        log_mass = stats.norm.logpdf(one) - np.log(std)
-        interval = np.broadcast_to((low < high)[:, None], one.shape)
-        if interval.any():
-            log_mass[interval] = _interval(one[interval], other[interval], 0.5)[0]
-        return special.logsumexp(log_mass, axis=1, b=weight[..., None])
+        return marginal_log_mass(*self.marginals(), low, high)
 
     def marginals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return weights (n, k), means (n, k, d) and standard deviations (n, k, d)."""
@@ -150,6 +144,31 @@ class Mixture:
             upper, torch.as_tensor(normal)[..., None].to(upper), upper=True
         )
         return (self.mean[rows, component] + offset.squeeze(-1)).numpy()
+
+
+def marginal_log_mass(
+    weight: np.ndarray, mean: np.ndarray, std: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Log of density or probability of one-dimensional mixtures of Gaussians.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n, k)
+        Of the k Gaussians.
+    mean, std : ndarray of shape (n, k, d)
+    low, high : ndarray of shape (n, d)
+        Limits; the density is taken where they are equal.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+    """
+    one, other = ((z[:, None] - mean) / std for z in (low, high))
+    log_mass = stats.norm.logpdf(one) - np.log(std)
+    interval = np.broadcast_to((low < high)[:, None], one.shape)
+    if interval.any():
+        log_mass[interval] = _interval(one[interval], other[interval], 0.5)[0]
+    return special.logsumexp(log_mass, axis=1, b=weight[..., None])
 
 
 def _interval(low: np.ndarray, high: np.ndarray, point: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 from exosk.grids import SpectralGrid
+from exosk.models.mixture_retriever import MixtureRetriever
 from exosk.models.nets import DenseBody
 from exosk.models.network import SpectralNetwork
 from exosk.models.network_detector import NetworkDetector
-from exosk.models.network_retriever import NetworkRetriever
 
 __all__ = ["MLPDetector", "MLPRetriever"]
 
@@ -31,7 +31,7 @@ class _Dense(SpectralNetwork):
         )
 
 
-class MLPRetriever(_Dense, NetworkRetriever):
+class MLPRetriever(_Dense, MixtureRetriever):
     """Retrieve parameters with a fully connected network, posterior and all.
 
     Parameters

@@ -126,15 +126,21 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         self.augmentation_ = None
         if self.augmentation is not None:
             self.augmentation_ = reseeded(self.augmentation, random).fit(X)
-        first = self._augmented(X[train], random)
-        self.layout_ = RowLayout.of(first.shape[1], self.grid, extra=True)
-        self._check_rows(first)
-        self._has_missing = bool(np.isnan(first[:, : self.layout_.n_bins]).any())
+        some = self._augmented(X[train[:: -(-len(train) // _MOST_LEARNED)]], random)
+        self.layout_ = RowLayout.of(some.shape[1], self.grid, extra=True)
+        self._check_rows(some)
+        if X.shape[1] == some.shape[1]:
+            self._check_rows(X[train])
+        n_bins = self.layout_.n_bins
+        self._has_missing = bool(np.isnan(some[:, :n_bins]).any() or np.isnan(X[:, :n_bins]).any())
 
         def rows(which: np.ndarray, seed: int, augment: bool, fresh: bool) -> DrawnRows:
-            def draw(state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-                drawn = self._augmented(X[which], state) if augment else self._observed(X[which])
-                return drawn, draw_targets(which, state)
+            def draw(
+                some: np.ndarray, state: np.random.RandomState
+            ) -> tuple[np.ndarray, np.ndarray]:
+                chosen = which[some]
+                drawn = self._augmented(X[chosen], state) if augment else self._observed(X[chosen])
+                return drawn, draw_targets(chosen, state)
 
             return DrawnRows(draw, len(which), np.random.RandomState(seed), fresh)
 
@@ -147,7 +153,6 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             with torch.random.fork_rng(devices=gpus):
                 torch.manual_seed(seed)
                 net = self._make_net()
-                some = first[:: -(-len(first) // _MOST_LEARNED)]
                 net.layer_in.learn(torch.tensor(some, dtype=torch.float64))
                 history = train_network(
                     net.float(),
@@ -217,15 +222,16 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         self._check_rows(rows)
         return rows
 
-    def _through_members(self, rows: np.ndarray) -> list[list[Any]]:
-        """Put rows through each member, a batch at a time."""
+    def _through_members(self, rows: np.ndarray, *, features: bool = False) -> list[list[Any]]:
+        """Put rows through each member, or through all but its head, a batch at a time."""
         device = choose_device(self.device)
         outputs: list[list[Any]] = []
         with torch.inference_mode(), one_thread(device):
             batches = torch.tensor(rows, dtype=torch.float64).split(_ROWS)
             for net in self.members_:
                 net.to(device)
-                outputs.append([net(batch.to(device)) for batch in batches])
+                through = net.features if features else net
+                outputs.append([through(batch.to(device)) for batch in batches])
                 net.cpu()
         return outputs
 

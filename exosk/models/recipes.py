@@ -24,7 +24,7 @@ from exosk.spectra import SpectralGrid
 __all__ = ["KINDS", "TASKS", "NoiseRange", "fit_model", "noise_in_training", "spectra_to_score"]
 
 #: Kinds of models, and what they can be trained for.
-KINDS, TASKS = ("forest", "mlp", "cnn", "gan"), ("retrieve", "detect")
+KINDS, TASKS = ("forest", "mlp", "cnn", "flow", "gan"), ("retrieve", "detect")
 
 # A GAN walks through its latent space for every spectrum, a second or two: scores of so many are
 # good to a few per cent and take some minutes.
@@ -154,9 +154,9 @@ def fit_model(
     ----------
     task : {"retrieve", "detect"}
         Parameters, or molecules.
-    kind : {"forest", "mlp", "cnn", "gan"}
-        What to train. A GAN retrieves only. It learns all bins, those too that observations will
-        lack, and completes their spectra.
+    kind : {"forest", "mlp", "cnn", "flow", "gan"}
+        What to train. Flows and GANs retrieve only. A GAN learns all bins, those too that
+        observations will lack, and completes their spectra.
     data : Dataset
         Noise-free training spectra.
     noise : NoiseRange
@@ -189,9 +189,10 @@ def fit_model(
     for name, value, known in (("task", task, TASKS), ("model", kind, KINDS)):
         if value not in known:
             raise UnknownNameError.suggest(name, value, known)
-    if kind == "gan" and task == "detect":
+    if kind in ("flow", "gan") and task == "detect":
         raise RangeError(
-            "a gan retrieves parameters and detects no molecules; detect with forest, mlp or cnn"
+            f"a {kind} retrieves parameters and detects no molecules; detect with forest, mlp or "
+            f"cnn"
         )
     noise = noise_in_training(kind, noise)
     random = check_random_state(random_state)
@@ -284,12 +285,14 @@ def _network(
 ) -> Any:
     # With them comes torch.
     from exosk.models.cnn import CNNDetector, CNNRetriever
+    from exosk.models.flow import FlowRetriever
     from exosk.models.gan import InpaintingGANRetriever
     from exosk.models.mlp import MLPDetector, MLPRetriever
 
     network = {
         ("retrieve", "mlp"): MLPRetriever,
         ("retrieve", "cnn"): CNNRetriever,
+        ("retrieve", "flow"): FlowRetriever,
         ("retrieve", "gan"): InpaintingGANRetriever,
         ("detect", "mlp"): MLPDetector,
         ("detect", "cnn"): CNNDetector,

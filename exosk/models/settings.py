@@ -102,7 +102,7 @@ def is_widths(value: Any) -> bool:
 
 
 _RULES: dict[tuple[str, ...], Rule] = {
-    ("n_members", "max_epochs", "n_components", "kernel_size"): (
+    ("n_members", "max_epochs", "n_components", "kernel_size", "n_transforms", "n_context"): (
         lambda value: is_whole(value, 1),
         "a whole number from 1 up",
     ),
@@ -110,12 +110,16 @@ _RULES: dict[tuple[str, ...], Rule] = {
         lambda value: value is None or is_whole(value, 1),
         "a whole number from 1 up, or None to go by the number of spectra",
     ),
+    ("n_knots",): (lambda value: is_whole(value, 2), "a whole number from 2 up"),
     ("n_attention",): (lambda value: is_whole(value, 0), "a whole number from 0 up"),
     ("patience",): (
         lambda value: value is None or is_whole(value, 1),
         "a whole number from 1 up, or None to go on to the last epoch",
     ),
-    ("hidden", "filters"): (is_widths, "a sequence of at least one width, whole numbers from 1 up"),
+    ("hidden", "filters", "flow_hidden"): (
+        is_widths,
+        "a sequence of at least one width, whole numbers from 1 up",
+    ),
     ("learning_rate",): (lambda value: is_number(value) and value > 0, "a positive number"),
     ("weight_decay",): (lambda value: is_number(value) and value >= 0, "a number from 0 up"),
     ("dropout", "validation_fraction"): (

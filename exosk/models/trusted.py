@@ -41,6 +41,7 @@ _CLASSES = {
     "exosk.models.calibration": ["PlattScaling"],
     "exosk.models.cnn": ["CNNDetector", "CNNRetriever"],
     "exosk.models.detector": ["MoleculeDetector"],
+    "exosk.models.flow": ["FlowRetriever"],
     "exosk.models.forest": ["ForestRetriever"],
     "exosk.models.gan": ["InpaintingGANRetriever"],
     "exosk.models.mlp": ["MLPDetector", "MLPRetriever"],

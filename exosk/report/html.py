@@ -15,7 +15,8 @@ from exosk import __version__
 from exosk.report import wording
 from exosk.report.fit import absent_bands, error_ratio, worst_bins
 from exosk.report.judgement import ParameterJudgement, judge_molecules, judge_parameters
-from exosk.report.literature import METHOD_CITATIONS, published_values, remarks, so2_reports
+from exosk.report.literature import published_values, remarks, so2_reports
+from exosk.report.method_text import LEARNER_NAMES, METHOD_CITATIONS, method_sentences
 from exosk.report.verdict import verdict
 from exosk.retrieval import Retrieval
 from exosk.storage import atomic_path
@@ -65,13 +66,11 @@ def render_html(
             model_error=bool(retrieval.model_error.any()),
             error_ratio=error_ratio(retrieval),
             refined="n_simulations" in retrieval.posterior.meta,
-            sampler=retrieval.posterior.meta,
-            missing=float("nan"),
-            n_distinct=len(np.unique(retrieval.posterior.samples, axis=0)),
+            learner=LEARNER_NAMES.get(retrieval.method, ""),
+            method=method_sentences(retrieval),
             molecules=judge_molecules(retrieval),
             parameters=[_parameter_row(j, retrieval) for j in parameters],
             scores=_score_rows(retrieval, parameters),
-            moved=_moved(retrieval),
             worst=worst_bins(retrieval),
             absent=absent_bands(retrieval),
             so2_reports=so2_reports(retrieval),
@@ -148,6 +147,8 @@ def _parameter_row(judged: ParameterJudgement, retrieval: Retrieval) -> dict[str
 
 def _score_rows(retrieval: Retrieval, parameters: list[ParameterJudgement]) -> list[dict[str, Any]]:
     """Held-out scores, with what the first look and the final posterior say."""
+    if retrieval.first_look is None:
+        return []
     first = retrieval.first_look.median
     rows = []
     scores = {score["name"]: score for score in retrieval.scores}
@@ -167,14 +168,6 @@ def _score_rows(retrieval: Retrieval, parameters: list[ParameterJudgement]) -> l
             }
         )
     return rows
-
-
-def _moved(retrieval: Retrieval) -> list[str]:
-    """Name the parameters whose final median lies outside the first look's 68 % interval."""
-    low, high = retrieval.first_look.interval(0.68)
-    final = retrieval.posterior.median
-    names = np.array(retrieval.posterior.space.names)[(final < low) | (final > high)]
-    return [wording.parameter_title(name, list(retrieval.molecules)) for name in names]
 
 
 def _fixed(simulator: dict[str, Any], retrieval: Retrieval) -> list[tuple[str, str]]:
@@ -224,7 +217,7 @@ def _citations(retrieval: Retrieval, opacities: dict[str, Any]) -> list[tuple[st
         ("Opacities", [c for table in opacities.values() for c in as_list(table.get("citation"))]),
         ("Chemistry", as_list(simulator.get("chemistry", {}).get("citation"))),
         ("Simulator", as_list(simulator.get("citation"))),
-        ("Method", METHOD_CITATIONS),
+        ("Method", METHOD_CITATIONS[retrieval.method]),
     ]
     return [(title, _unique(entries)) for title, entries in groups if entries]
 

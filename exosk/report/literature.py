@@ -12,14 +12,7 @@ from exosk.report.wording import decimals, number, parameter_title, unit_text
 from exosk.retrieval import Retrieval
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
 
-__all__ = ["METHOD_CITATIONS", "PublishedValue", "published_values", "remarks", "so2_reports"]
-
-METHOD_CITATIONS = [
-    "Marquez-Neila et al. 2018, Nature Astronomy 2, 719 (random-forest retrieval)",
-    "Del Moral, Doucet & Jasra 2006, J. R. Stat. Soc. B 68, 411 (sequential Monte Carlo)",
-    "MacDonald, Goyal & Lewis 2020, ApJL 893, L43 (cold bias of 1-D retrievals)",
-    "Foreman-Mackey 2016, JOSS 1, 24 (corner.py)",
-]
+__all__ = ["PublishedValue", "published_values", "remarks", "so2_reports"]
 
 # SO2 near 4.05 um, found in this planet before any retrieval here.
 _SO2_PLANET = "wasp39b"

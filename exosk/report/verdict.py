@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exosk.report.fit import fit_in_words
 from exosk.report.judgement import DETECTED, MoleculeJudgement, judge_molecules, judge_parameters
+from exosk.report.method_text import LEARNER_NAMES
 from exosk.report.table_range import beyond_tables
 from exosk.report.wording import formula, join, parameter_title
 from exosk.retrieval import Retrieval
@@ -38,6 +39,9 @@ def verdict(retrieval: Retrieval) -> list[str]:
     """
     molecules = judge_molecules(retrieval)
     sentences = [_found(molecules, retrieval.threshold), fit_in_words(retrieval)]
+    if retrieval.guard is not None and retrieval.guard["outside"]:
+        # Before anything that an answer to a question of another kind might say.
+        sentences.insert(0, _sentence(retrieval.guard["verdict"]))
     sentences += _others(molecules)
     edges = [
         _in_sentence(parameter_title(j.parameter.name, list(retrieval.molecules)))
@@ -52,11 +56,29 @@ def verdict(retrieval: Retrieval) -> list[str]:
         )
     sentences += beyond_tables(retrieval)
     if "n_simulations" not in retrieval.posterior.meta:
+        sentences.append(_unchecked(retrieval.method))
+    elif retrieval.posterior.meta.get("verdict") == "failed":
         sentences.append(
+            "Importance sampling failed: the weights of few draws make up this posterior, and "
+            "neither it nor its evidence can be relied on."
+        )
+    return sentences
+
+
+def _unchecked(method: str) -> str:
+    if method == "forest":
+        return (
             "This is the forest’s first look, which the simulator’s likelihood has not refined: "
             "its intervals are wider than the data allow."
         )
-    return sentences
+    return (
+        f"This is the {LEARNER_NAMES[method]}’s own answer, which the simulator’s likelihood has "
+        f"not checked."
+    )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _found(molecules: list[MoleculeJudgement], threshold: float) -> str:

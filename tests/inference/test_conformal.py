@@ -122,6 +122,104 @@ def test_coverage_averages_to_the_finite_sample_promise():
     assert 0.6 - 3 * error < np.mean(found) < 0.6 + 2 / 11 + 3 * error
 
 
+def draw_together(n, seed):
+    """Parameters that go together, as sizes and temperatures do."""
+    random = np.random.default_rng(seed)
+    Y = random.multivariate_normal([0, 0], [[1, 0.95], [0.95, 1]], size=n)
+    return Y + SIGMA * random.standard_normal((n, 2)), ParameterArray(Y, SPACE)
+
+
+def draw_with_atoms(n, seed):
+    """A third of the first parameter's truths is one value."""
+    X, Y = draw_together(n, seed)
+    clipped = np.asarray(Y).copy()
+    clipped[:, 0] = np.maximum(clipped[:, 0], -0.5)
+    return X, ParameterArray(clipped, SPACE)
+
+
+def share_of_boxes(model, level, sample, n, seed=99):
+    X, Y = sample(n, seed)
+    lower, upper = model.interval(X, level, joint=True)
+    return ((lower <= Y) & (upper >= Y)).all(axis=1).mean()
+
+
+WRONG = pytest.mark.parametrize(
+    "retriever",
+    [
+        NormalRetriever(n_samples=200),
+        NormalRetriever(width=0.3, n_samples=200),
+        NormalRetriever(width=4.0, n_samples=200),
+        NormalRetriever(width=0.6, shift=0.4, n_samples=200),
+    ],
+    ids=["exact", "too sure", "too cautious", "biased"],
+)
+
+
+@WRONG
+@pytest.mark.parametrize("sample", [draw, draw_together], ids=["apart", "together"])
+def test_boxes_hold_all_parameters_at_once(retriever, sample):
+    model = ConformalRetriever(retriever, calibration_size=1500, random_state=0)
+    model.fit(*sample(2000, 0))
+    for level in (0.5, 0.95):
+        error = np.sqrt(level * (1 - level) * (1 / 1500 + 1 / 2000))
+        found = share_of_boxes(model, level, sample, 2000)
+        assert found > level - 4 * error
+        # Truths between the last two samples all have one score; of a bias these are many.
+        assert found < level + 4 * error + (0.02 if retriever.shift == 0 else 0.1)
+
+
+@WRONG
+def test_boxes_average_to_the_finite_sample_promise(retriever):
+    """Between the level and 1 / (n + 1) above it, over calibrations of nine spectra each."""
+    found = [
+        share_of_boxes(
+            ConformalRetriever(retriever, calibration_size=9, random_state=k).fit(
+                *draw_together(11, 1000 + k)
+            ),
+            0.65,
+            draw_together,
+            n=100,
+            seed=2000 + k,
+        )
+        for k in range(100)
+    ]
+    error = np.std(found) / np.sqrt(len(found))
+    assert 0.65 - 3 * error < np.mean(found) < 0.65 + 1 / 10 + 3 * error
+
+
+def test_boxes_hold_atoms():
+    """Closed boxes that end on an atom hold all of it, so never less than they say."""
+    model = ConformalRetriever(
+        ForestRetriever(20, min_samples_leaf=20, random_state=0), 0.4, random_state=0
+    ).fit(*draw_with_atoms(3000, 0))
+    for level in (0.5, 0.9):
+        assert share_of_boxes(model, level, draw_with_atoms, 2000) > level - 0.04
+
+
+def test_boxes_nest_reach_farther_than_intervals_and_end_at_the_bounds():
+    model = ConformalRetriever(NormalRetriever(), 0.5, random_state=0).fit(*draw_together(600, 0))
+    X, _ = draw_together(40, 1)
+    boxes = model.interval(X, [0.5, 0.68, 0.95, 0.999], joint=True)
+    assert boxes.shape == (4, 2, 40, 2)
+    assert (np.diff(boxes[:, 0], axis=0) <= 0).all()
+    assert (np.diff(boxes[:, 1], axis=0) >= 0).all()
+    assert (boxes[3] == model.bounds_.T[:, None]).all(), "a level too high for 300 spectra"
+    np.testing.assert_array_equal(boxes[1], model.interval(X, 0.68, joint=True))
+    width = np.ptp(boxes[1], axis=0).mean()
+    assert np.ptp(model.interval(X, 0.68), axis=0).mean() < width
+    # Bonferroni knows nothing of how the two go together.
+    assert width < np.ptp(model.interval(X, 0.84), axis=0).mean()
+
+
+def test_the_box_of_a_single_parameter_is_its_interval():
+    space = ParameterSpace([Parameter("a", Normal(0, 1))])
+    X, Y = draw(3000, 0)
+    model = ConformalRetriever(NormalRetriever(), 0.7, random_state=0)
+    model.fit(X[:, :1], ParameterArray(np.asarray(Y)[:, :1], space))
+    box, interval = (model.interval(X[:50, :1], 0.68, joint=joint) for joint in (True, False))
+    np.testing.assert_allclose(box, interval, atol=0.06)
+
+
 def test_too_few_calibration_spectra_give_the_whole_prior():
     space = ParameterSpace([Parameter("a", Uniform(-9, 8)), Parameter("b", Uniform(-9, 8))])
     X, Y = draw(30, 0)
@@ -213,6 +311,7 @@ def test_pipelines_and_searches_are_retrievers_too(wrap):
     np.testing.assert_allclose([p.mean for p in posterior], model.predict(X[:2]))
     assert model.sample_posterior(X[:2], 7, 0).shape == (2, 7, 2)
     assert model.interval(X, 0.9).shape == (2, 300, 2)
+    assert model.interval(X, 0.9, joint=True).shape == (2, 300, 2)
     assert not hasattr(model, "log_prob") or hasattr(ForestRetriever, "log_prob")
 
 
@@ -233,8 +332,9 @@ def test_what_has_no_posterior_is_refused():
 @pytest.mark.parametrize("level", [0, 1, 68])
 def test_a_level_that_is_no_probability_is_refused(level):
     model = ConformalRetriever(NormalRetriever(), random_state=0).fit(*draw(20, 0))
-    with pytest.raises(RangeError, match="between 0 and 1"):
-        model.interval(draw(3, 0)[0], level)
+    for joint in (False, True):
+        with pytest.raises(RangeError, match="between 0 and 1"):
+            model.interval(draw(3, 0)[0], level, joint=joint)
 
 
 # scikit-learn seeds the meta-estimator; the retriever has a seed of its own.

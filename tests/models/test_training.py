@@ -21,7 +21,9 @@ def plan(**changes) -> TrainingPlan:
 
 
 def rows(X, target, fresh=True) -> DrawnRows:
-    return DrawnRows(lambda random: (X, target), len(X), np.random.RandomState(0), fresh)
+    return DrawnRows(
+        lambda some, random: (X[some], target[some]), len(X), np.random.RandomState(0), fresh
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -66,16 +68,30 @@ def test_an_epoch_holds_each_row_once_and_no_batch_of_one(n, size):
         assert (target == X).all(), "rows and targets stay together"
 
 
+@pytest.mark.parametrize("block", [1, 6, 100])
+def test_blocks_change_no_batch(block, monkeypatch):
+    whole = list(EpochBatches(rows(np.arange(17)[:, None], np.arange(17)[:, None]), 4))
+    monkeypatch.setattr("exosk.models.batches._BLOCK", block)
+    parts = list(EpochBatches(rows(np.arange(17)[:, None], np.arange(17)[:, None]), 4))
+    assert len(parts) == len(whole)
+    for (X, y), (same, same_y) in zip(whole, parts, strict=True):
+        assert torch.equal(X, same)
+        assert torch.equal(y, same_y)
+
+
 def test_every_epoch_has_its_own_draw_and_order():
-    def draw(random):
-        return np.arange(20.0)[:, None], random.uniform(size=(20, 1))
+    def draw(some, random):
+        return some[:, None].astype(float), random.uniform(size=(len(some), 1))
+
+    def epoch(drawn):
+        return (torch.cat(parts) for parts in zip(*EpochBatches(drawn, 7), strict=True))
 
     fresh = DrawnRows(draw, 20, np.random.RandomState(0))
-    (X, y), (again, y_again) = fresh.epoch(), fresh.epoch()
+    (X, y), (again, y_again) = epoch(fresh), epoch(fresh)
     assert (again != X).any()
     assert not np.isin(y, y_again).any()
     kept = DrawnRows(draw, 20, np.random.RandomState(0), fresh=False)
-    (X, y), (again, y_again) = kept.epoch(), kept.epoch()
+    (X, y), (again, y_again) = epoch(kept), epoch(kept)
     assert (X[:, 0] == torch.arange(20)).all()
     assert (again == X).all()
     assert (y == y_again).all()
@@ -145,7 +161,7 @@ def test_training_stops_without_gain_and_the_best_epoch_is_kept(chance):
     losses = [row["valid_loss"] for row in history]
     assert len(history) < 100
     assert len(losses) - 1 - np.argmin(losses) == 4
-    X, y = chance[1].epoch()
+    X, y = chance[1].take(np.arange(40))
     assert nn.functional.mse_loss(net(X), y).item() == pytest.approx(min(losses), rel=1e-5)
     assert told[-1] == 1.0
     assert len(told) == len(history) + 1
@@ -157,7 +173,7 @@ def test_without_patience_training_goes_on_and_the_best_epoch_is_kept_all_the_sa
     losses = [row["valid_loss"] for row in history]
     assert len(history) == 60
     assert min(losses) < losses[-1] - 0.05
-    X, y = chance[1].epoch()
+    X, y = chance[1].take(np.arange(40))
     assert nn.functional.mse_loss(net(X), y).item() == pytest.approx(min(losses), rel=1e-5)
 
 

@@ -33,4 +33,8 @@ class SpectralNet(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> Any:
         """Map (n, n_columns)."""
-        return self.head(self.body(*self.layer_in(rows)))
+        return self.head(self.features(rows))
+
+    def features(self, rows: torch.Tensor) -> torch.Tensor:
+        """Map (n, n_columns) to what the head is given, (n, n_features)."""
+        return self.body(*self.layer_in(rows))

@@ -1,6 +1,6 @@
-r"""Networks that retrieve: a mixture of Gaussians as the posterior of each spectrum.
+r"""What retrievers that learn a density have in common, whatever its form.
 
-The network is trained to give the true parameters a high density,
+A network is trained to give the true parameters a high density,
 
 .. math:: \min_\phi\; \mathrm{E}_{p(y)\,p(x|y)} \left[-\log q_\phi(z(y) \mid x)\right],
 
@@ -13,48 +13,64 @@ of its members' (Lakshminarayanan et al. 2017, arXiv:1612.01474).
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from scipy import special, stats
+from scipy import stats
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from exosk.exceptions import RangeError
-from exosk.models.mixture import Mixture
-from exosk.models.nets import MixtureHead
 from exosk.models.network import SpectralNetwork
 from exosk.models.targets import make_targets, uniform_jumps
 from exosk.parameters import ParameterSpace
 from exosk.posterior import Posterior
 
-__all__ = ["NetworkRetriever"]
+__all__ = ["Density", "DensityRetriever"]
 
-# Nodes of the quadrature over one Gaussian, for means and standard deviations: Gauss's, and others
-# where parameters are no smooth function of the Gaussian variable.
-_N_NODES, _N_SHARES = 24, 64
 # Points of a jump over which a joint density is averaged.
 _N_JUMPS = 16
+# Samples of a posterior that nobody asked a number of.
+_N_SAMPLES = 2000
 
 
-class _MixtureLoss(nn.Module):
-    """Mean negative log density of the targets."""
+class Density(Protocol):
+    """Posteriors of n spectra, in coordinates z in which the prior is standard normal."""
 
-    def forward(self, mixture: Mixture, target: torch.Tensor) -> torch.Tensor:
-        return -mixture.log_prob(target).mean()
+    def __len__(self) -> int: ...
+
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor:
+        """Log density at (n, d), shape (n,); or at several points each, (n, m, d), shape (n, m)."""
+
+    def log_mass(self, low: np.ndarray, high: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Log of density where `low` equals `high`, (n, d) both, and of probability between."""
+
+    def marginal_log_mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Do as :meth:`log_mass` does for each coordinate by itself, shape (n, d)."""
+
+    def sample(self, n: int, random: np.random.RandomState) -> np.ndarray:
+        """Draw n samples of each, shape (len(self), n, d)."""
 
 
-class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
+class _NegativeLogDensity(nn.Module):
+    """Mean over the spectra, at the targets."""
+
+    def forward(self, density: Density, target: torch.Tensor) -> torch.Tensor:
+        return -density.log_prob(target).mean()
+
+
+class DensityRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
     """Base of the networks that give posteriors.
 
-    A subclass has the parameters of :class:`~exosk.models.network.SpectralNetwork` and
-    ``n_components``, the Gaussians of one member's mixture.
+    A subclass has the parameters of :class:`~exosk.models.network.SpectralNetwork`, makes a head
+    whose output is a :class:`Density`, and says how an ensemble's are averaged, and what mean and
+    spread they have.
     """
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> NetworkRetriever:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> DensityRetriever:
         """Train.
 
         Parameters
@@ -99,7 +115,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             def draw(rows: np.ndarray, random: np.random.RandomState) -> np.ndarray:
                 return z[rows]
 
-        self._fit_members(X, draw, _MixtureLoss(), groups)
+        self._fit_members(X, draw, _NegativeLogDensity(), groups)
         return self
 
     @property
@@ -108,16 +124,21 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         check_is_fitted(self)
         return self._targets.space
 
-    def _make_head(self, n_features: int) -> nn.Module:
-        return MixtureHead(n_features, self._n_parameters, self.n_components)
-
-    def mixtures(self, X: Any) -> list[Mixture]:
+    def densities(self, X: Any) -> list[Any]:
         """Return the ensemble's posteriors in coordinates in which the prior is standard normal.
 
         They are of a batch of spectra each; :mod:`exosk.models.targets` has the coordinates.
         """
         outputs = self._through_members(self._observed_rows(X))
-        return [Mixture.average([part.cpu() for part in parts]) for parts in zip(*outputs)]
+        return [self._average([part.cpu() for part in parts]) for parts in zip(*outputs)]
+
+    def _average(self, parts: list[Any]) -> Any:
+        """Return the posteriors of an ensemble, given those of its members."""
+        raise NotImplementedError
+
+    def _moments(self, density: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each parameter, (len(density), n_parameters) each."""
+        raise NotImplementedError
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the posterior mean.
@@ -133,31 +154,13 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         -------
         ndarray of shape (n, n_parameters), or (n,) if y was; or two of these
         """
-        moments = [self._moments(mixture) for mixture in self.mixtures(X)]
+        moments = [self._moments(density) for density in self.densities(X)]
         mean, std = (np.concatenate(parts) for parts in zip(*moments))
         if self._single:
             mean, std = mean[:, 0], std[:, 0]
         return (mean, std) if return_std else mean
 
-    def _moments(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of each parameter, by quadrature."""
-        weight, center, spread = mixture.marginals()
-        if self._targets.has_jumps:
-            # Equal shares: where y has a step, Gauss's central nodes stand for a quarter each.
-            node = special.ndtri((np.arange(_N_SHARES) + 0.5) / _N_SHARES)
-            node, node_weight = node / node.std(), np.full(_N_SHARES, 1 / _N_SHARES)
-        else:
-            node, node_weight = special.roots_hermitenorm(_N_NODES)
-            node_weight = node_weight / node_weight.sum()
-        z = center[..., None, :] + spread[..., None, :] * node[:, None]
-        y = self._targets.from_normal(z)
-        total = weight[..., None] * node_weight
-        mean = np.einsum("nkq,nkqd->nd", total, y)
-        # About the mean, lest a small spread on a large level be lost in rounding.
-        variance = np.einsum("nkq,nkqd->nd", total, (y - mean[:, None, None]) ** 2)
-        return mean, np.sqrt(variance)
-
-    def posterior(self, X: Any, n: int = 2000) -> list[Posterior]:
+    def posterior(self, X: Any, n: int = _N_SAMPLES) -> list[Posterior]:
         """Return `n` samples of the posterior of each spectrum, always the same."""
         samples = self.sample_posterior(X, n, random_state=0)
         return [Posterior(one, self.space_) for one in samples]
@@ -182,7 +185,7 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             raise RangeError(f"n must be a whole number from 1 up, got {n!r}")
         random = check_random_state(random_state)
         return np.concatenate(
-            [self._targets.from_normal(m.sample(n, random)) for m in self.mixtures(X)]
+            [self._targets.from_normal(m.sample(n, random)) for m in self.densities(X)]
         )
 
     def log_prob(self, X: Any, Y: Any, marginal: bool = False) -> np.ndarray:
@@ -195,48 +198,87 @@ class NetworkRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
         ----------
         X : array-like of shape (n, n_columns)
             Observed spectra.
-        Y : array-like of shape (n, n_parameters)
-            Parameters, one row a spectrum.
+        Y : array-like of shape (n, n_parameters) or (n, n_points, n_parameters)
+            Parameters, one row or several of each spectrum.
         marginal : bool, default=False
             Whether of each parameter by itself.
 
         Returns
         -------
-        ndarray of shape (n,), or (n, n_parameters)
+        ndarray of shape (n,) or (n, n_points), with n_parameters more if marginal
             Minus infinity outside the prior.
+
+        Raises
+        ------
+        RangeError
+            If Y has another shape, or holds NaN.
         """
-        mixtures = self.mixtures(X)
-        Y = self._checked_parameters(Y, sum(map(len, mixtures)))
-        low, high = self._targets.normal_range(Y)
-        ends = np.cumsum([len(mixture) for mixture in mixtures])[:-1]
-        points = uniform_jumps(_N_JUMPS, Y.shape[1])
+        densities = self.densities(X)
+        Y = self._checked_parameters(Y, sum(map(len, densities)))
+        points = Y if Y.ndim == 3 else Y[:, None]
+        flat = points.reshape(-1, points.shape[-1])
+        low, high = (each.reshape(points.shape) for each in self._targets.normal_range(flat))
+        ends = np.cumsum([len(density) for density in densities])[:-1]
+        log_mass = _marginal if marginal else _joint
         log_q = np.concatenate(
             [
-                m.marginal_log_mass(a, b) if marginal else _joint(m, a, b, points)
-                for m, a, b in zip(mixtures, np.split(low, ends), np.split(high, ends), strict=True)
+                log_mass(density, a, b)
+                for density, a, b in zip(
+                    densities, np.split(low, ends), np.split(high, ends), strict=True
+                )
             ]
         )
         # From a density of z to one of y; a probability stays one.
-        change = np.zeros(Y.shape)
-        continuous = low == high
-        change[continuous] = (self._targets.log_density(Y) - stats.norm.logpdf(low))[continuous]
-        return log_q + (change if marginal else change.sum(axis=1))
+        change, continuous = np.zeros(points.shape), low == high
+        log_density = self._targets.log_density(flat).reshape(points.shape)
+        change[continuous] = (log_density - stats.norm.logpdf(low))[continuous]
+        log_q += change if marginal else change.sum(axis=-1)
+        return log_q if Y.ndim == 3 else log_q[:, 0]
+
+    def embed(self, X: Any) -> np.ndarray:
+        """Return what the networks make of spectra, before it becomes a posterior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_columns)
+            Observed spectra.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+            The features of all members, side by side.
+        """
+        outputs = self._through_members(self._observed_rows(X), features=True)
+        return np.concatenate(
+            [torch.cat([part.cpu() for part in parts]).numpy() for parts in outputs], axis=1
+        )
 
     def _checked_parameters(self, Y: Any, n: int) -> np.ndarray:
         Y = np.asarray(Y, dtype=float)
         if Y.ndim == 1 and self._single:
             Y = Y[:, None]
-        if Y.shape != (n, self._n_parameters):
+        if Y.ndim not in (2, 3) or (len(Y), Y.shape[-1]) != (n, self._n_parameters) or not Y.size:
             raise RangeError(
                 f"Y has shape {Y.shape}; {n} spectra and {self._n_parameters} parameters want "
-                f"{(n, self._n_parameters)}"
+                f"{(n, self._n_parameters)}, or {(n, 'n_points', self._n_parameters)}"
             )
         if np.isnan(Y).any():
             raise RangeError("Y contains NaN; leave these rows out")
         return Y
 
 
-def _joint(mixture: Mixture, low: np.ndarray, high: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _joint(density: Density, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Log density, and probability in jumps, at (n, m, d); shape (n, m)."""
     if (low == high).all():
-        return mixture.log_prob(torch.as_tensor(low)).numpy()
-    return mixture.log_mass(low, high, points)
+        return density.log_prob(torch.as_tensor(low)).numpy()
+    points = uniform_jumps(_N_JUMPS, low.shape[-1])
+    return np.stack(
+        [density.log_mass(low[:, k], high[:, k], points) for k in range(low.shape[1])], axis=1
+    )
+
+
+def _marginal(density: Density, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Do the same for each parameter by itself, shape (n, m, d)."""
+    return np.stack(
+        [density.marginal_log_mass(low[:, k], high[:, k]) for k in range(low.shape[1])], axis=1
+    )

@@ -1,0 +1,278 @@
+r"""Something to draw atmospheres from whose density is known.
+
+A network or a flow knows its density. A forest or a GAN gives samples alone: there a mixture of
+Gaussians is fitted to them in :math:`z = \Phi^{-1}(F(\theta))`, where F is the prior's distribution
+function and the prior a standard normal, so that no draw leaves the prior; with
+:math:`\varphi` the standard normal density,
+
+.. math:: q(\theta) = q_z(z)\; \frac{p(\theta)}{\varphi(z)}.
+
+**All densities here are of theta in its own units**, and logarithms natural.
+
+Samples are whitened before the fit, so that what keeps components from collapsing is in units of
+the posterior and not of the prior; the number of components is that with the least Bayesian
+information criterion, which counts effective samples; and components are widened, a fifth of each
+by much, since a proposal that is too wide costs draws and one whose tails are too thin the answer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import linalg, special
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
+
+from exosk.exceptions import RangeError
+from exosk.inference.tempering import CUBE_EDGE, to_normal
+from exosk.models.final_step import FinalStep
+from exosk.parameters import ParameterSpace
+from exosk.posterior import Posterior
+
+__all__ = [
+    "MixtureProposal",
+    "PriorProposal",
+    "Proposal",
+    "RetrieverProposal",
+    "mixture_proposal",
+    "proposal_of",
+]
+
+_N_COMPONENTS = (1, 2, 4, 8)
+# Effective samples a parameter that a further component wants.
+_PER_COMPONENT = 10
+# Samples of equal weight to fit to: as many, or so many for each that the weights are worth.
+_MOST_FITTED, _FITTED_PER_EFFECTIVE = 2000, 4
+# Of the posterior's variance: the least of a component.
+_LEAST_VARIANCE = 0.01
+# A component's share and factor in variance, for the bulk and for the tails.
+_WIDENING = ((0.8, 1.1), (0.2, 2.5))
+
+
+class Proposal(Protocol):
+    """What importance sampling needs of a distribution."""
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The parameters that it is of."""
+        ...
+
+    def sample(self, n: int, random_state: Any = None) -> np.ndarray:
+        """Draw independently, shape (n, n_parameters)."""
+        ...
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Log density at theta (n, n_parameters), in its units, shape (n,)."""
+        ...
+
+
+class PriorProposal:
+    """The prior itself.
+
+    Parameters
+    ----------
+    space : ParameterSpace
+        Whose prior.
+    """
+
+    def __init__(self, space: ParameterSpace) -> None:
+        self.space = space
+
+    def sample(self, n: int, random_state: Any = None) -> np.ndarray:
+        """Draw independently, shape (n, n_parameters)."""
+        return self.space.sample(n, random_state)
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Log density at theta (n, n_parameters), shape (n,)."""
+        return self.space.log_prior(theta)
+
+
+class RetrieverProposal:
+    """A retriever's posterior of one spectrum, with the retriever's own density.
+
+    Parameters
+    ----------
+    retriever : retriever
+        Fitted, with ``sample_posterior`` and ``log_prob``.
+    X : ndarray of shape (1, n_columns)
+        The spectrum.
+    """
+
+    def __init__(self, retriever: Any, X: Any) -> None:
+        self.space: ParameterSpace = retriever.space_
+        self._retriever = retriever
+        self._X = X
+
+    def sample(self, n: int, random_state: Any = None) -> np.ndarray:
+        """Draw independently, shape (n, n_parameters)."""
+        samples = self._retriever.sample_posterior(self._X, n, random_state)
+        return np.asarray(samples[0], dtype=float)
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Log density at theta (n, n_parameters), shape (n,)."""
+        return np.asarray(self._retriever.log_prob(self._X, theta[None])[0], dtype=float)
+
+
+class MixtureProposal:
+    """A mixture of Gaussians where the prior is standard normal.
+
+    Parameters
+    ----------
+    space : ParameterSpace
+        The priors that make it so.
+    mixture : GaussianMixture
+        Fitted in ``y``, with ``z = center + root @ y``.
+    center : ndarray of shape (n_parameters,)
+        See `mixture`.
+    root : ndarray of shape (n_parameters, n_parameters)
+        See `mixture`; lower triangular.
+    """
+
+    def __init__(
+        self, space: ParameterSpace, mixture: GaussianMixture, center: np.ndarray, root: np.ndarray
+    ) -> None:
+        self.space = space
+        self._mixture, self._center, self._root = mixture, center, root
+
+    def sample(self, n: int, random_state: Any = None) -> np.ndarray:
+        """Draw independently, shape (n, n_parameters)."""
+        random = check_random_state(random_state)
+        self._mixture.random_state = random
+        y, _ = self._mixture.sample(n)
+        random.shuffle(y)  # they come sorted by component
+        unit = special.ndtr(self._center + y @ self._root.T)
+        return self.space.from_unit_cube(np.clip(unit, CUBE_EDGE, 1 - CUBE_EDGE))
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Log density at theta (n, n_parameters), shape (n,)."""
+        z = to_normal(self.space.to_unit_cube(theta))
+        y = linalg.solve_triangular(self._root, (z - self._center).T, lower=True).T
+        log_q = self._mixture.score_samples(y) - np.log(np.diag(self._root)).sum()
+        log_normal = -0.5 * np.sum(z**2 + np.log(2 * np.pi), axis=1)
+        return log_q - log_normal + self.space.log_prior(theta)
+
+
+def proposal_of(model: Any, X: Any, *, random_state: Any = None) -> Proposal:
+    """Make a proposal of a retriever's posterior.
+
+    Parameters
+    ----------
+    model : retriever, or Pipeline or search that ends in one
+        Fitted, with a ParameterSpace.
+    X : array-like of shape (1, n_columns)
+        The spectrum, as `model` takes it.
+    random_state : int, RandomState or None
+        As in scikit-learn; of the fit to samples, where the density is not known.
+
+    Returns
+    -------
+    Proposal
+        Exact where the model offers ``log_prob``, otherwise fitted to its samples.
+
+    Raises
+    ------
+    RangeError
+        If X is not one row.
+    """
+    if np.ndim(X) != 2 or len(X) != 1:
+        raise RangeError(
+            f"a proposal is of one spectrum, X of shape (1, n_columns); got shape {np.shape(X)}"
+        )
+    final = FinalStep(model)
+    X = final.transform(X)
+    if final.offers("log_prob"):
+        return RetrieverProposal(final.estimator, X)
+    posterior = final.estimator.posterior(X)[0]
+    return mixture_proposal(
+        posterior.samples, posterior.weights, posterior.space, random_state=random_state
+    )
+
+
+def mixture_proposal(
+    samples: Any, weights: Any | None, space: ParameterSpace, *, random_state: Any = None
+) -> MixtureProposal:
+    """Fit a mixture of Gaussians to weighted samples.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n, n_parameters)
+        In theta's units; those outside the prior are left out.
+    weights : array-like of shape (n,) or None
+        Non-negative; None for equal ones.
+    space : ParameterSpace
+        With the priors that the proposal shall respect.
+    random_state : int, RandomState or None
+        As in scikit-learn.
+
+    Returns
+    -------
+    MixtureProposal
+
+    Raises
+    ------
+    RangeError
+        If no sample of positive weight lies within the prior.
+    """
+    random = check_random_state(random_state)
+    posterior = Posterior(samples, space, weights)
+    weights = np.where(np.isfinite(space.log_prior(posterior.samples)), posterior.weights, 0.0)
+    if not weights.any():
+        raise RangeError(
+            f"no sample lies within the priors of {', '.join(space.names)}; the proposal was made "
+            f"for other priors"
+        )
+    kept = weights > 0
+    z = to_normal(space.to_unit_cube(posterior.samples[kept]))
+    weights = weights[kept] / weights.sum()
+    center = weights @ z
+    covariance = (z - center).T @ ((z - center) * weights[:, None])
+    # Parameters that hang together tightly, or hardly any samples: rounding must not make it
+    # singular.
+    covariance += np.diag(1e-6 * np.diag(covariance) + 1e-10)
+    root = np.linalg.cholesky(covariance)
+    y = linalg.solve_triangular(root, (z - center).T, lower=True).T
+    size = 1 / np.sum(weights**2)
+    n_fitted = int(np.clip(_FITTED_PER_EFFECTIVE * size, max(_N_COMPONENTS), _MOST_FITTED))
+    seen = y[random.choice(len(y), size=n_fitted, p=weights)]
+    return MixtureProposal(space, _fit(seen, size, random), center, root)
+
+
+def _fit(y: np.ndarray, size: float, random: np.random.RandomState) -> GaussianMixture:
+    """Fit to y of shape (n, d), which is worth `size` independent samples."""
+    d = y.shape[1]
+    best, least = None, np.inf
+    for k in _N_COMPONENTS:
+        if k > 1 and size < _PER_COMPONENT * d * k:
+            break
+        mixture = GaussianMixture(
+            k, reg_covar=_LEAST_VARIANCE, tol=3e-3, max_iter=50, random_state=random
+        )
+        # So small a fit gains nothing by threads, and on busy cores loses most of its time to them.
+        with warnings.catch_warnings(), threadpool_limits(1):
+            # A fit that could be better is still a proposal.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture.fit(y)
+        n_free = k * (d + d * (d + 1) / 2) + k - 1
+        criterion = n_free * np.log(size) - 2 * size * mixture.score(y)
+        if criterion >= least:
+            break
+        best, least = mixture, criterion
+    return _widened(best)
+
+
+def _widened(mixture: GaussianMixture) -> GaussianMixture:
+    """Give every component a wider one at the same place."""
+    share, variance = np.array(_WIDENING).T
+    mixture.weights_ = np.outer(share, mixture.weights_).ravel()
+    for name, factor in (
+        ("means_", np.ones(len(share))),
+        ("covariances_", variance),
+        ("precisions_cholesky_", variance**-0.5),
+    ):
+        values = getattr(mixture, name)
+        setattr(mixture, name, np.concatenate([values * one for one in factor]))
+    return mixture

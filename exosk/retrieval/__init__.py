@@ -1,0 +1,6 @@
+"""One retrieval from end to end: simulate, train, retrieve, make exact, and judge the result."""
+
+from exosk.retrieval.result import Retrieval
+from exosk.retrieval.run import METHODS, retrieve
+
+__all__ = ["METHODS", "Retrieval", "retrieve"]
