@@ -1,0 +1,300 @@
+"""Posteriors of JWST spectra: how fast a flow learns them, and how near it comes to the exact ones.
+
+A planet like WASP-39 b through NIRSpec PRISM: 112 bins of 0.5-5.4 um, seven gases, a cloud deck and
+haze, thirteen free parameters; errors of 0.5 to 3 times the observation's, and random gaps. One
+flow learns 100,000 spectra. Then
+
+- 10,000 samples of one spectrum are timed on one core (asked: 0.2 s);
+- 1,000 unseen spectra check its calibration at three sizes of the noise and with gaps (asked: every
+  parameter's KS p above .05 / 13, TARP and coverage within three points);
+- 100 unseen spectra are made exact by importance sampling (asked: median efficiency of .1, no
+  failure unannounced);
+- 20 of these are sampled by nested sampling too (asked: evidences within 0.2, mean Jensen-Shannon
+  divergence of the marginals 20 mnat);
+- eight of the parameters are fitted by nested sampling alone (asked: three minutes on two cores).
+
+Each stage keeps what it made in a folder, and is not repeated while that is there:
+
+    python benchmarks/posterior_task.py data train
+    python benchmarks/posterior_task.py speed calibration importance nested eight
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import RESULTS, describe_machine, report
+from scipy.spatial.distance import jensenshannon
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
+
+import exosk
+from exosk.evaluation.checks import check_model
+
+MOLECULES = ("H2O", "CO2", "CO", "CH4", "Na", "K", "SO2")
+EIGHT = ("H2O", "CO2", "CO", "CH4")  # and radius, mass, temperature, cloud
+N_TRAINING, N_TEST = 100_000, 2000
+SCALE = (0.5, 3.0)
+N_EXACT, N_NESTED = 100, 20
+N_DRAWS, N_ROUNDS = 8000, 4
+N_BINS = 50  # of the marginals whose divergence is taken
+STAGES = ("data", "train", "speed", "calibration", "importance", "nested", "eight")
+
+
+def observation() -> exosk.Spectrum:
+    """The spectrum whose bins and errors all others have."""
+    return exosk.load_spectrum("wasp-39b").without_missing()
+
+
+def forward_model(molecules: tuple[str, ...] = MOLECULES, **fixed: float) -> Any:
+    """The simulator with the priors of this planet."""
+    spectrum = observation()
+    space, fixed = exosk.space_for_spectrum(spectrum, molecules, fixed=fixed)
+    simulator = exosk.get_simulator("builtin", molecules=molecules, space=space, fixed=fixed)
+    return simulator.restrict(spectrum.grid)
+
+
+def make_data(folder: Path, n_training: int) -> None:
+    """Simulate training and test spectra."""
+    for seed, (name, n) in enumerate({"training": n_training, "test": N_TEST}.items()):
+        path = folder / f"{name}.h5"
+        if not path.exists():
+            started = time.perf_counter()
+            data = exosk.simulate_dataset(forward_model(), n, observation(), random_state=seed)
+            data.save(path)
+            print(f"{name}: {n} spectra, {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def train(folder: Path, epochs: int) -> None:
+    """Fit the flow on one thread, and keep it."""
+    place = folder / "flow"
+    if place.exists():
+        return
+    data = exosk.Dataset.load(folder / "training.h5")
+    augmentation = make_pipeline(
+        exosk.NoiseInjector("columns", scale=SCALE, grid=data.grid),
+        exosk.BinDropout((0, 0.3), (0, 0.3), grid=data.grid),
+    )
+    flow = exosk.FlowRetriever(
+        grid=data.grid,
+        augmentation=augmentation,
+        max_epochs=epochs,
+        validation_fraction=0.05,
+        verbose=1,
+        random_state=0,
+    )
+    started = time.perf_counter()
+    flow.fit(data.with_sigma(data.sigma), data.Y)
+    seconds = time.perf_counter() - started
+    exosk.save_model(flow, place, data, sigma=data.sigma, sigma_scale=SCALE, metrics={}, seed=None)
+    keep(
+        folder / "training.json",
+        lambda: {
+            "n_training": len(data),
+            "epochs": epochs,
+            "seconds": round(seconds),
+            "memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, 2),
+            "megabytes": round(sum(f.stat().st_size for f in place.iterdir()) / 1e6, 2),
+            "last_epoch": flow.history_[0][-1],
+        },
+    )
+
+
+def speed(folder: Path) -> dict[str, Any]:
+    """Time 10,000 samples of one spectrum on one core; the best of several runs."""
+    flow, X = load(folder).estimator, observation().to_row(sigma=True)
+    seconds = []
+    with threadpool_limits(1):
+        for seed in range(7):
+            started = time.perf_counter()
+            flow.sample_posterior(X, 10_000, seed)
+            seconds.append(time.perf_counter() - started)
+    return {"seconds_10000_samples": round(min(seconds), 3)}
+
+
+def calibration(folder: Path, n: int) -> dict[str, Any]:
+    """Check the flow where the truth is known."""
+    model, test = load(folder), exosk.Dataset.load(folder / "test.h5")
+    return check_model(model, test, n=n, missing=0.2, random_state=0).to_dict()
+
+
+def exact(folder: Path, k: int) -> dict[str, Any]:
+    """Sample one unseen spectrum by importance, and keep weights' verdict and marginals."""
+    flow = load(folder).estimator
+    spectrum, simulator = unseen(folder, k), forward_model()
+    started = time.perf_counter()
+    posterior = exosk.importance_sample(
+        exosk.proposal_of(flow, spectrum.to_row(sigma=True)),
+        exosk.gaussian_log_likelihood(simulator, spectrum),
+        simulator.space,
+        n=N_DRAWS,
+        n_rounds=N_ROUNDS,
+        random_state=0,
+    )
+    alone = flow.sample_posterior(spectrum.to_row(sigma=True), 10_000, 0)[0]
+    return {
+        "seconds": round(time.perf_counter() - started, 2),
+        "meta": posterior.meta,
+        "marginals": marginals(posterior),
+        "flow_marginals": marginals(exosk.Posterior(alone, simulator.space)),
+    }
+
+
+def nested(folder: Path, k: int) -> dict[str, Any]:
+    """Sample one unseen spectrum by nested sampling."""
+    spectrum, simulator = unseen(folder, k), forward_model()
+    started = time.perf_counter()
+    posterior = exosk.nested_sample(
+        exosk.gaussian_log_likelihood(simulator, spectrum), simulator.space, random_state=0
+    )
+    return {
+        "seconds": round(time.perf_counter() - started, 2),
+        "meta": posterior.meta,
+        "marginals": marginals(posterior),
+    }
+
+
+def eight(folder: Path) -> dict[str, Any]:
+    """Time a posterior and evidence of eight parameters."""
+    simulator = forward_model(EIGHT, log_haze=-4.0, haze_slope=-4.0)
+    likelihood = exosk.gaussian_log_likelihood(simulator, observation(), free_scale=True)
+    started = time.perf_counter()
+    posterior = exosk.nested_sample(likelihood, simulator.space, random_state=0)
+    return {
+        "parameters": simulator.space.names,
+        "seconds": round(time.perf_counter() - started, 1),
+        "meta": posterior.meta,
+    }
+
+
+def unseen(folder: Path, k: int) -> exosk.Spectrum:
+    """Test spectrum k with noise of the observation's size."""
+    test, spectrum = exosk.Dataset.load(folder / "test.h5"), observation()
+    noise = np.random.default_rng([7, k]).standard_normal(len(spectrum))
+    return spectrum.replace(depth=np.asarray(test.X[k], dtype=float) + spectrum.sigma * noise)
+
+
+def marginals(posterior: exosk.Posterior) -> list[list[float]]:
+    """Histograms of each parameter's place in its prior."""
+    unit = posterior.space.to_unit_cube(posterior.samples)
+    edges = np.linspace(0, 1, N_BINS * 4 + 1)
+    return [
+        np.round(np.histogram(column, edges, weights=posterior.weights)[0], 6).tolist()
+        for column in unit.T
+    ]
+
+
+def divergence(one: list[list[float]], other: list[list[float]]) -> float:
+    """Mean Jensen-Shannon divergence of the marginals, in mnat."""
+    each = []
+    for a, b in zip(one, other, strict=True):
+        # In bins that hold much the same share of both, that a narrow one is not lost in two.
+        both = np.cumsum(np.add(a, b)) / np.sum(np.add(a, b))
+        which = np.minimum((both * N_BINS).astype(int), N_BINS - 1)
+        p, q = (np.bincount(which, weights=x, minlength=N_BINS) for x in (a, b))
+        each.append(jensenshannon(p, q) ** 2)
+    return 1e3 * float(np.mean(each))
+
+
+def load(folder: Path) -> exosk.FittedModel:
+    """Read the flow."""
+    return exosk.load_model(folder / "flow")
+
+
+def keep(path: Path, make: Callable[[], Any]) -> Any:
+    """Return what an earlier run found, or find it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(make()), "utf-8")
+    return json.loads(path.read_text("utf-8"))
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """Put together what the stages left."""
+    found: dict[str, Any] = {}
+    for name in ("training", "speed", "calibration", "eight"):
+        if (folder / f"{name}.json").exists():
+            found[name] = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    runs = {
+        kind: [json.loads(p.read_text("utf-8")) for p in sorted((folder / kind).glob("*.json"))]
+        for kind in ("importance", "nested")
+    }
+    if runs["importance"]:
+        metas = [run["meta"] for run in runs["importance"]]
+        verdicts = [meta["verdict"] for meta in metas]
+        first = [meta["efficiency_first"] for meta in metas]
+        found["importance"] = {
+            "n": len(metas),
+            "median_efficiency_of_the_flow": float(np.median(first)),
+            "median_efficiency": float(np.median([m["efficiency"] for m in metas])),
+            "verdicts": {word: verdicts.count(word) for word in ("good", "usable", "failed")},
+            "median_seconds": float(np.median([run["seconds"] for run in runs["importance"]])),
+        }
+    if runs["nested"]:
+        pairs = list(zip(runs["importance"], runs["nested"], strict=False))
+        difference = [a["meta"]["log_evidence"] - b["meta"]["log_evidence"] for a, b in pairs]
+        found["nested"] = {
+            "n": len(pairs),
+            "log_evidence_differences": np.round(difference, 3).tolist(),
+            "within_0.2": int(sum(abs(d) <= 0.2 for d in difference)),
+            "divergence_mnat": float(
+                np.mean([divergence(a["marginals"], b["marginals"]) for a, b in pairs])
+            ),
+            "divergence_of_the_flow_mnat": float(
+                np.mean([divergence(a["flow_marginals"], b["marginals"]) for a, b in pairs])
+            ),
+            "median_seconds": float(np.median([run["seconds"] for run in runs["nested"]])),
+            "median_simulations": float(
+                np.median([run["meta"]["n_simulations"] for run in runs["nested"]])
+            ),
+        }
+    return found
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the stages asked for."""
+    folder, machine = arguments.folder, describe_machine()
+    folder.mkdir(parents=True, exist_ok=True)
+    stages: dict[str, Callable[[], Any]] = {
+        "data": lambda: make_data(folder, arguments.n_training),
+        "train": lambda: train(folder, arguments.epochs),
+        "speed": lambda: keep(folder / "speed.json", lambda: speed(folder)),
+        "calibration": lambda: keep(
+            folder / "calibration.json", lambda: calibration(folder, arguments.n)
+        ),
+        "importance": lambda: [
+            keep(folder / "importance" / f"{k:03d}.json", lambda k=k: exact(folder, k))
+            for k in range(arguments.exact)
+        ],
+        "nested": lambda: [
+            keep(folder / "nested" / f"{k:03d}.json", lambda k=k: nested(folder, k))
+            for k in range(arguments.nested)
+        ],
+        "eight": lambda: keep(folder / "eight.json", lambda: eight(folder)),
+    }
+    with threadpool_limits(arguments.threads):
+        for stage in arguments.stages:
+            stages[stage]()
+    found = summary(folder)
+    print(json.dumps({k: v for k, v in found.items() if k != "calibration"}, indent=2))
+    report("posterior_task", machine, found)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("stages", nargs="*", default=list(STAGES), help=", ".join(STAGES))
+    parser.add_argument("--folder", type=Path, default=RESULTS.parent / "posterior_task")
+    parser.add_argument("--n-training", type=int, default=N_TRAINING)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--n", type=int, default=1000, help="spectra of the calibration")
+    parser.add_argument("--exact", type=int, default=N_EXACT)
+    parser.add_argument("--nested", type=int, default=N_NESTED)
+    parser.add_argument("--threads", type=int, default=1)
+    main(parser.parse_args())
