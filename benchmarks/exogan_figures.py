@@ -134,7 +134,7 @@ def _draw_scores(found: dict[str, Any], path: Path) -> None:
             middle.axhspan(level - 0.05, level + 0.05, color="0.92", zorder=0)
             middle.axhline(level, color="0.6", lw=0.8, zorder=1)
         left.set_ylim(0, 1.02)
-        left.set_ylabel("R2 (solid: GAN; dotted: MLP)")
+        left.set_ylabel("R2 (solid: GAN; dotted: MLP)" if "mlp" in found else "R2")
         middle.set_ylim(0.5, 1.0)
         middle.set_ylabel("share within the 68 and 95 % intervals")
         for axis in (left, middle):
@@ -158,9 +158,10 @@ def _draw_bands(axis: Any, cases: dict[str, Any]) -> None:
     axis.axhline(30, color="0.6", lw=0.8)
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.set_ylim(top=8 * axis.get_ylim()[1])  # room for the legend
     ticks = [0.3, 0.5, 1, 2, 5, 10, 30]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.set_xticks([], minor=True)
     axis.set_xlabel("wavelength (um)")
     axis.set_ylabel("error of completed spectra (ppm)")
-    axis.legend(fontsize=8, frameon=False, loc="best")
+    axis.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
