@@ -63,8 +63,10 @@ class Odds:
 
     @property
     def text(self) -> str:
-        """As in ``"4e6 : 1 for"`` or ``"1 : 12 against"``."""
+        """As in ``"4e6 : 1 for"``, ``"1 : 12 against"`` or ``"1 : 1"``."""
         number = _number(abs(self.log_odds))
+        if number == "1":
+            return "1 : 1"
         return f"{number} : 1 for" if self.log_odds >= 0 else f"1 : {number} against"
 
     @property

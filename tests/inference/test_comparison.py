@@ -144,7 +144,7 @@ def test_an_unknown_molecule_is_refused_before_the_first_fit():
 @pytest.mark.parametrize(
     ("log_odds", "text", "probability"),
     [
-        (0.0, "1 : 1 for", 0.5),
+        (0.0, "1 : 1", 0.5),
         (math.log(1.3), "1.3 : 1 for", 1.3 / 2.3),
         (-math.log(12), "1 : 12 against", 1 / 13),
         (math.log(432), "432 : 1 for", 432 / 433),
