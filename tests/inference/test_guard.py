@@ -13,6 +13,7 @@ from exosk.datasets import simulate_dataset
 from exosk.exceptions import FileFormatError, GridError, RangeError
 from exosk.inference.guard import SpectrumGuard
 from exosk.inference.guard_scores import PARTS, KnownSpectra, ObservedBins, pool_p_values
+from exosk.models.trusted import dump, restore
 from exosk.parameters import ParameterSpace
 from exosk.simulators.binned import simulate_in_bins
 from exosk.spectra import SpectralGrid
@@ -406,3 +407,9 @@ def test_a_molecule_that_the_model_lacks_is_found_where_it_shows():
     assert shows.sum() > 30
     alarm = guard.predict(np.hstack([unknown + noise, sigma])) < 0
     assert alarm[shows].mean() >= 0.95
+
+
+def test_it_may_be_kept_as_models_are(guard):
+    again = restore(dump(guard), "guard")
+    X = observed(spectra(20, 5), 1.0, 6)
+    np.testing.assert_array_equal(again.score_samples(X), guard.score_samples(X))
