@@ -38,7 +38,13 @@ from sklearn.utils import check_random_state
 from exosk.exceptions import ExoskError, RangeError
 from exosk.inference.checkpoint import Checkpoint
 from exosk.inference.likelihood import GaussianLikelihood, check_parameters
-from exosk.inference.tempering import CUBE_EDGE, next_step, relative_variance, systematic, to_normal
+from exosk.inference.tempering import (
+    from_normal,
+    next_step,
+    relative_variance,
+    systematic,
+    to_normal,
+)
 from exosk.models.mixture import Mixture
 from exosk.parameters import ParameterSpace
 from exosk.posterior import Posterior
@@ -234,8 +240,7 @@ class _Target:
 
     def theta(self, z: np.ndarray) -> np.ndarray:
         """Map z to parameters."""
-        unit = np.clip(special.ndtr(z), CUBE_EDGE, 1 - CUBE_EDGE)
-        return self._space.from_unit_cube(unit)
+        return self._space.from_unit_cube(from_normal(z))
 
     def densities(self, z: np.ndarray, proposal: Mixture) -> dict[str, np.ndarray]:
         """Return what a state holds of particles at z; nothing is likely where z is no number."""

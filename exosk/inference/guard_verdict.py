@@ -10,7 +10,7 @@ import numpy as np
 from exosk.grids import SpectralGrid
 from exosk.inference.guard_scores import Strangeness
 
-__all__ = ["ROUNDING", "explanations", "sentence"]
+__all__ = ["ROUNDING", "explanations", "is_alarm", "sentence"]
 
 # Of a p-value that is compared with a rate.
 ROUNDING = 1e-9
@@ -75,6 +75,11 @@ def explanations(
     return result
 
 
+def is_alarm(p: float, false_alarm_rate: float) -> bool:
+    """Whether a p-value is an alarm at this rate."""
+    return p <= false_alarm_rate * (1 + ROUNDING)
+
+
 def sentence(found: dict[str, Any], false_alarm_rate: float) -> str:
     """Say it in words.
 
@@ -86,7 +91,7 @@ def sentence(found: dict[str, Any], false_alarm_rate: float) -> str:
         p-values up to here are alarms.
     """
     p = found["p_value"]
-    if p <= false_alarm_rate * (1 + ROUNDING):
+    if is_alarm(p, false_alarm_rate):
         return f"outside what this model knows: {_reason(found)} (p = {p:.2g})"
     return f"like the spectra that this model was trained on (p = {p:.2g})"
 

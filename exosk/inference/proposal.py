@@ -21,14 +21,14 @@ import warnings
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import linalg, special
+from scipy import linalg
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from exosk.exceptions import RangeError
-from exosk.inference.tempering import CUBE_EDGE, to_normal
+from exosk.inference.tempering import from_normal, to_normal
 from exosk.models.final_step import FinalStep
 from exosk.parameters import ParameterSpace
 from exosk.posterior import Posterior
@@ -144,8 +144,7 @@ class MixtureProposal:
         self._mixture.random_state = random
         y, _ = self._mixture.sample(n)
         random.shuffle(y)  # they come sorted by component
-        unit = special.ndtr(self._center + y @ self._root.T)
-        return self.space.from_unit_cube(np.clip(unit, CUBE_EDGE, 1 - CUBE_EDGE))
+        return self.space.from_unit_cube(from_normal(self._center + y @ self._root.T))
 
     def log_density(self, theta: np.ndarray) -> np.ndarray:
         """Log density at theta (n, n_parameters), shape (n,)."""

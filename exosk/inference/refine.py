@@ -27,7 +27,13 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 
 from exosk.exceptions import ExoskError
-from exosk.inference.tempering import CUBE_EDGE, next_step, relative_variance, systematic, to_normal
+from exosk.inference.tempering import (
+    from_normal,
+    next_step,
+    relative_variance,
+    systematic,
+    to_normal,
+)
 from exosk.posterior import Posterior
 
 __all__ = ["refine_posterior"]
@@ -136,8 +142,7 @@ class _Target:
 
     def to_theta(self, z: np.ndarray) -> np.ndarray:
         """Map z to parameters."""
-        unit = np.clip(special.ndtr(z), CUBE_EDGE, 1 - CUBE_EDGE)
-        return self.space.from_unit_cube(unit)
+        return self.space.from_unit_cube(from_normal(z))
 
     def densities(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log densities of the proposal, and of prior times likelihood, at z."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import optimize, special
 
-__all__ = ["CUBE_EDGE", "next_step", "relative_variance", "systematic", "to_normal"]
+__all__ = ["CUBE_EDGE", "from_normal", "next_step", "relative_variance", "systematic", "to_normal"]
 
 #: Next to 0 and 1: what a quantile function still takes.
 CUBE_EDGE = 1e-12
@@ -23,6 +23,11 @@ _EFFECTIVE_SHARE = 0.4
 def to_normal(unit: np.ndarray) -> np.ndarray:
     """Map the unit cube to where a uniform variable is standard normal."""
     return special.ndtri(np.clip(unit, CUBE_EDGE, 1 - CUBE_EDGE))
+
+
+def from_normal(z: np.ndarray) -> np.ndarray:
+    """Map back to the unit cube, where a quantile function takes it."""
+    return np.clip(special.ndtr(z), CUBE_EDGE, 1 - CUBE_EDGE)
 
 
 def next_step(log_ratio: np.ndarray, remaining: float) -> float:

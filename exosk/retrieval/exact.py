@@ -130,7 +130,9 @@ class Exact:
         )
         return posterior, error
 
-    def odds(self, posterior: Posterior, error: np.ndarray) -> MoleculeOdds:
+    def odds(
+        self, posterior: Posterior, error: np.ndarray, progress: Callable[[float], None]
+    ) -> MoleculeOdds:
         """Compare the model with the same one without each of its molecules.
 
         All are sampled alike, by particles that start from this posterior, so that what is wrong
@@ -142,6 +144,8 @@ class Exact:
             Of the full model, whatever it came from.
         error : ndarray of shape (n_bins,)
             The model's error, the same for all.
+        progress : callable
+            Takes the share of the comparison that is done.
         """
 
         def fit(simulator: Simulator) -> Posterior:
@@ -152,7 +156,7 @@ class Exact:
                 start, likelihood, n_particles=self.n_particles, random_state=self.random_state
             )
 
-        return molecule_odds(fit, self.simulator, progress=self.progress)
+        return molecule_odds(fit, self.simulator, progress=progress)
 
     def slide(self, first_look: Posterior, checkpoint: Path | None) -> tuple[Posterior, np.ndarray]:
         """Sample along the simulator's gradients, from a first look."""

@@ -14,6 +14,7 @@ from exosk.augmentation import NoiseInjector
 from exosk.datasets import Dataset
 from exosk.evaluation import interval_coverage
 from exosk.inference import SpectrumGuard
+from exosk.inference.guard_verdict import is_alarm, sentence
 from exosk.models import FlowRetriever, ForestRetriever, InpaintingGANRetriever, MoleculeDetector
 from exosk.models.final_step import FinalStep
 from exosk.models.recipes import spectra_to_score
@@ -156,10 +157,10 @@ def _guard(train: Dataset, spectrum: Spectrum, random_state: int) -> dict[str, A
         return None
     guard = SpectrumGuard(train.grid, random_state=random_state, **_GUARD)
     guard.fit(train.with_sigma(spectrum.sigma))
-    row = spectrum.to_row(sigma=True)
-    return guard.explain(row)[0] | {
-        "verdict": guard.verdict(row)[0],
-        "outside": bool(guard.predict(row)[0] < 0),
+    found = guard.explain(spectrum.to_row(sigma=True))[0]
+    return found | {
+        "verdict": sentence(found, guard.false_alarm_rate),
+        "outside": is_alarm(found["p_value"], guard.false_alarm_rate),
     }
 
 

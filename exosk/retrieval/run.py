@@ -145,14 +145,9 @@ def retrieve(
         clock.lap("refinement")
     found_odds = None
     if odds and molecules:
-        compared = Exact(
-            simulator,
-            spectrum,
-            n_particles,
-            random_state,
-            lambda share: tell("comparing models without each molecule", share),
+        found_odds = exact.odds(
+            posterior, error, lambda share: tell("comparing models without each molecule", share)
         )
-        found_odds = compared.odds(posterior, error)
         clock.lap("model comparison")
     depth = simulate_in_bins(simulator, spectrum.grid)(posterior.resample(_N_DRAWS, random_state))
     chi2 = ((depth - spectrum.depth) ** 2 / (spectrum.sigma**2 + error**2)).sum(axis=1)
