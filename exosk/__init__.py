@@ -23,6 +23,7 @@ _HOME = {
     "ConformalRetriever": "exosk.inference",
     "ContaminationInjector": "exosk.augmentation",
     "ContinuumRemover": "exosk.preprocessing",
+    "BinMerger": "exosk.augmentation",
     "CoverageDropout": "exosk.augmentation",
     "Dataset": "exosk.datasets",
     "evaluate_detector": "exosk.evaluation",

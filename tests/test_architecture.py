@@ -21,6 +21,7 @@ ORDER = [
     ["datasets", "preprocessing", "augmentation"],
     ["models"],
     ["inference", "evaluation", "explain"],
+    ["pretrained"],
     ["retrieval"],
     ["report"],
     ["cli", "testing"],

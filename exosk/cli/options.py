@@ -181,8 +181,11 @@ def read_system(
     planet_mass: float | None,
     temperature: float | None,
     simulator: str | None = None,
+    default: tuple[str, ...] = DEFAULT_MOLECULES,
 ) -> System:
     """Combine the prior file and the options; an option wins over the file.
+
+    Molecules are the `default` ones where neither names any.
 
     Raises
     ------
@@ -192,7 +195,7 @@ def read_system(
     from exosk.parameters import prior_from_dict  # scipy comes with it, and --help can do without
 
     content = {} if prior_file is None else _read_prior_file(prior_file)
-    names = content.get("molecules", list(DEFAULT_MOLECULES))
+    names = content.get("molecules", list(default))
     if molecules is not None:
         names = [name.strip() for name in molecules.split(",") if name.strip()]
     fixed = {name: _number(value, name) for name, value in content.get("fixed", {}).items()}

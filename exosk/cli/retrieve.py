@@ -15,10 +15,14 @@ from rich.table import Table
 from exosk.cli import options
 from exosk.cli.model_retrieval import answer, parameter_table, prepare, print_answer
 from exosk.cli.progress import stages
-from exosk.exceptions import RangeError
+from exosk.exceptions import ExoskError, RangeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exosk.retrieval import Retrieval
+    from exosk.simulators import Simulator
+    from exosk.spectra import Spectrum
 
 __all__ = ["retrieve"]
 
@@ -37,6 +41,8 @@ _OF_TRAINING = {
     "temperature": "--temperature",
     "simulator": "--simulator",
 }
+# What nothing but training has a use for.
+_OF_LEARNING = {"n_spectra": "--n-spectra", "refine": "--[no-]refine", "jobs": "--jobs"}
 
 
 def retrieve(
@@ -62,12 +68,13 @@ def retrieve(
         ),
     ] = False,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="`forest` (refined with the simulator), `flow`, `flow+is` (importance sampling), "
-            "`gan`, `nested` (nested sampling, without training) or `hmc`."
+            help="`pretrained` (made exact by importance sampling), `forest` (refined with the "
+            "simulator), `flow`, `flow+is`, `gan`, `nested` (nested sampling, without training) or "
+            "`hmc`. By default a pretrained model where one serves, or else a forest."
         ),
-    ] = "forest",
+    ] = None,
     odds: Annotated[
         bool,
         typer.Option(
@@ -104,9 +111,10 @@ def retrieve(
 ) -> None:
     """Retrieve the atmosphere behind a transmission spectrum.
 
-    Simulates training spectra in the observation's own bins, trains a random forest with the
-    observation's noise, refines its posterior with the simulator, prints the result, and writes
-    posterior.h5, spectrum.png, corner.png and report.html. --method chooses another way.
+    Asks a pretrained model, makes its posterior exact with the simulator, prints the result, and
+    writes posterior.h5, spectrum.png, corner.png and report.html. Where no pretrained model
+    serves, or with --n-spectra, training spectra are simulated in the observation's own bins and a
+    random forest learns them. --method chooses another way.
 
     With --model, asks a trained model instead and writes posterior.h5 and corner.png. The spectrum
     is averaged into the model's bins. A model that completes spectra, as a GAN, needs few of them;
@@ -115,6 +123,8 @@ def retrieve(
     **Examples**
 
     - `exosk retrieve wasp-39b`
+
+    - `exosk retrieve wasp-39b --n-spectra 10000`
 
     - `exosk retrieve my-planet.csv --star-radius 0.94 --planet-mass 0.28 --temperature 1170`
 
@@ -134,9 +144,8 @@ def retrieve(
     # Imports wait until they are needed, so that --help and a mistake are answered at once.
     from exosk.sources import load_spectrum
 
-    system = options.read_system(
-        molecules, priors, star_radius, planet_mass, temperature, simulator
-    )
+    stated = (molecules, priors, star_radius, planet_mass, temperature, simulator)
+    system = options.read_system(*stated)
     reading = {
         "depth_unit": depth_unit,
         "wavelength_unit": wavelength_unit,
@@ -161,16 +170,21 @@ def retrieve(
         return
     folder = _folder(out, target)
 
-    from exosk.simulators.system import space_for_spectrum
-
-    space, fixed = space_for_spectrum(
-        spectrum, system.molecules, priors=system.priors, fixed=system.fixed, **system.profiles
-    )
-    forward_model = system.make_simulator(space, fixed)
-
     from exosk.report import write_report
     from exosk.retrieval import retrieve as run
 
+    if method is None and _given(context, _OF_LEARNING):
+        method = "forest"
+    forward_model = None
+    if method in (None, "pretrained"):
+        forward_model, reason = _for_ready_model(spectrum, stated)
+        if reason is not None and method is not None:
+            raise reason
+        method = "pretrained" if reason is None else "forest"
+        if reason is not None and not as_json:
+            Console(stderr=True, highlight=False).print(f"A forest is trained: {reason}.")
+    if method != "pretrained":
+        forward_model = _forward_model(system, spectrum)
     with stages() as tell:
         result = run(
             spectrum,
@@ -192,12 +206,40 @@ def retrieve(
         _print_tables(result, files, seconds)
 
 
+def _for_ready_model(
+    spectrum: Spectrum, stated: tuple[Any, ...]
+) -> tuple[Simulator | None, ExoskError | None]:
+    """Make the simulator that a pretrained model serves, or return why none does."""
+    from exosk.pretrained import RECIPES, choose_pretrained
+    from exosk.retrieval import find_ready_model
+
+    try:
+        molecules = RECIPES[choose_pretrained(spectrum)].molecules
+    except ExoskError as error:
+        return None, error
+    system = options.read_system(*stated, default=molecules)
+    simulator = _forward_model(system, spectrum)
+    found = find_ready_model(spectrum, simulator)
+    return simulator, found if isinstance(found, ExoskError) else None
+
+
+def _forward_model(system: options.System, spectrum: Spectrum) -> Simulator:
+    from exosk.simulators.system import space_for_spectrum
+
+    space, fixed = space_for_spectrum(
+        spectrum, system.molecules, priors=system.priors, fixed=system.fixed, **system.profiles
+    )
+    return system.make_simulator(space, fixed)
+
+
+def _given(context: typer.Context, flags: Mapping[str, str]) -> list[str]:
+    """Of some options, those that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in flags}
+    return [flags[n] for n, source in sources.items() if source and source.name == "COMMANDLINE"]
+
+
 def _refuse_training(context: typer.Context) -> None:
-    given = []
-    for name, flag in _OF_TRAINING.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            given.append(flag)
+    given = _given(context, _OF_TRAINING)
     if given:
         flags = " and ".join(given)
         raise RangeError(

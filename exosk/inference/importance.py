@@ -38,7 +38,13 @@ from scipy import special
 from sklearn.utils import check_random_state
 
 from exosk.exceptions import ExoskError, RangeError
-from exosk.inference.proposal import PriorProposal, Proposal, mixture_proposal
+from exosk.inference.coordinates import Coordinates, PriorCoordinates
+from exosk.inference.proposal import (
+    MixtureProposal,
+    PriorProposal,
+    Proposal,
+    mixture_proposal,
+)
 from exosk.inference.refine import refine_posterior
 from exosk.inference.tolerant import TolerantLikelihood
 from exosk.inference.weights import appraise, effective_size, temper
@@ -197,11 +203,15 @@ class _Draws:
         self, space: ParameterSpace, likelihood: TolerantLikelihood, proposal: Proposal
     ) -> None:
         self._space, self._likelihood = space, likelihood
-        self._proposals = [PriorProposal(space), proposal]
+        self._proposals: list[Any] = [PriorProposal(space), proposal]
+        # Mixtures are fitted where the proposal is normal, if it says where.
+        given: Coordinates | None = getattr(proposal, "coordinates", None)
+        self._coordinates = given or PriorCoordinates(space)
         self._counts = np.zeros(2, dtype=int)
         # Of the user's proposal and, once there is one, the latest that was learned.
         self._shares = np.ones(1)
         self.theta = np.empty((0, len(space)))
+        self._u, self._change = self.theta, np.empty(0)
         self._log_target = np.empty(0)
         self.log_density = np.empty((2, 0))
 
@@ -232,24 +242,40 @@ class _Draws:
         log_target = self._space.log_prior(theta)
         inside = np.isfinite(log_target)
         log_target[inside] += self._likelihood(theta[inside])
-        log_density = np.stack([proposal.log_density(theta) for proposal in self._proposals])
+        u, change = self._coordinates.normalize(theta)
+        log_density = np.stack(
+            [
+                proposal.log_density_at(u, change) if k > 1 else proposal.log_density(theta)
+                for k, proposal in enumerate(self._proposals)
+            ]
+        )
         self.theta = np.concatenate([self.theta, theta])
+        self._u = np.concatenate([self._u, u])
+        self._change = np.concatenate([self._change, change])
         self._log_target = np.concatenate([self._log_target, log_target])
         self.log_density = np.concatenate([self.log_density, log_density], axis=1)
 
-    def lesson(self, random: np.random.RandomState) -> Proposal | None:
+    def lesson(self, random: np.random.RandomState) -> MixtureProposal | None:
         """Fit a mixture to the weighted draws."""
         if not np.isfinite(self.log_weights).any():
             return None
         weights = _flattened(self.log_weights, len(self._space))
-        return mixture_proposal(self.theta, weights, self._space, random_state=random)
+        return mixture_proposal(
+            self.theta,
+            weights,
+            self._space,
+            coordinates=self._coordinates,
+            random_state=random,
+        )
 
-    def learn(self, mixture: Proposal) -> None:
+    def learn(self, mixture: MixtureProposal) -> None:
         """Draw from a mixture too from now on, which was fitted to other draws than these."""
         weights = _flattened(self.log_weights, len(self._space))
         self._proposals.append(mixture)
         self._counts = np.append(self._counts, 0)
-        self.log_density = np.vstack([self.log_density, mixture.log_density(self.theta)])
+        self.log_density = np.vstack(
+            [self.log_density, mixture.log_density_at(self._u, self._change)]
+        )
         self._shares = _shares(self.log_density[[1, -1]], weights)
 
 

@@ -1,11 +1,10 @@
 r"""Something to draw atmospheres from whose density is known.
 
 A network or a flow knows its density. A forest or a GAN gives samples alone: there a mixture of
-Gaussians is fitted to them in :math:`z = \Phi^{-1}(F(\theta))`, where F is the prior's distribution
-function and the prior a standard normal, so that no draw leaves the prior; with
-:math:`\varphi` the standard normal density,
+Gaussians is fitted to them in coordinates u that are nearly normal
+(:mod:`exosk.inference.coordinates`), so that no draw leaves the prior, and
 
-.. math:: q(\theta) = q_z(z)\; \frac{p(\theta)}{\varphi(z)}.
+.. math:: q(\theta) = q_u(u) \left|\frac{\partial u}{\partial \theta}\right|.
 
 **All densities here are of theta in its own units**, and logarithms natural.
 
@@ -28,7 +27,7 @@ from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from exosk.exceptions import RangeError
-from exosk.inference.tempering import from_normal, to_normal
+from exosk.inference.coordinates import Coordinates, LatentCoordinates, PriorCoordinates
 from exosk.models.final_step import FinalStep
 from exosk.parameters import ParameterSpace
 from exosk.posterior import Posterior
@@ -106,6 +105,10 @@ class RetrieverProposal:
         self.space: ParameterSpace = retriever.space_
         self._retriever = retriever
         self._X = X
+        #: Where the posterior is standard normal, if the retriever knows.
+        self.coordinates: Coordinates | None = None
+        if getattr(retriever, "has_latent", False):
+            self.coordinates = LatentCoordinates(retriever, X)
 
     def sample(self, n: int, random_state: Any = None) -> np.ndarray:
         """Draw independently, shape (n, n_parameters)."""
@@ -118,14 +121,14 @@ class RetrieverProposal:
 
 
 class MixtureProposal:
-    """A mixture of Gaussians where the prior is standard normal.
+    """A mixture of Gaussians in some coordinates.
 
     Parameters
     ----------
-    space : ParameterSpace
-        The priors that make it so.
+    coordinates : Coordinates
+        In which it is one.
     mixture : GaussianMixture
-        Fitted in ``y``, with ``z = center + root @ y``.
+        Fitted in ``y``, with ``u = center + root @ y``.
     center : ndarray of shape (n_parameters,)
         See `mixture`.
     root : ndarray of shape (n_parameters, n_parameters)
@@ -133,9 +136,14 @@ class MixtureProposal:
     """
 
     def __init__(
-        self, space: ParameterSpace, mixture: GaussianMixture, center: np.ndarray, root: np.ndarray
+        self,
+        coordinates: Coordinates,
+        mixture: GaussianMixture,
+        center: np.ndarray,
+        root: np.ndarray,
     ) -> None:
-        self.space = space
+        self.space = coordinates.space
+        self._coordinates = coordinates
         self._mixture, self._center, self._root = mixture, center, root
 
     def sample(self, n: int, random_state: Any = None) -> np.ndarray:
@@ -144,15 +152,21 @@ class MixtureProposal:
         self._mixture.random_state = random
         y, _ = self._mixture.sample(n)
         random.shuffle(y)  # they come sorted by component
-        return self.space.from_unit_cube(from_normal(self._center + y @ self._root.T))
+        return self._coordinates.restore(self._center + y @ self._root.T)
 
     def log_density(self, theta: np.ndarray) -> np.ndarray:
         """Log density at theta (n, n_parameters), shape (n,)."""
-        z = to_normal(self.space.to_unit_cube(theta))
-        y = linalg.solve_triangular(self._root, (z - self._center).T, lower=True).T
-        log_q = self._mixture.score_samples(y) - np.log(np.diag(self._root)).sum()
-        log_normal = -0.5 * np.sum(z**2 + np.log(2 * np.pi), axis=1)
-        return log_q - log_normal + self.space.log_prior(theta)
+        return self.log_density_at(*self._coordinates.normalize(theta))
+
+    def log_density_at(self, u: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Do so where coordinates and their change of volume are known already."""
+        out = np.full(len(u), -np.inf)
+        inside = np.isfinite(change)
+        if inside.any():
+            y = linalg.solve_triangular(self._root, (u[inside] - self._center).T, lower=True).T
+            log_q = self._mixture.score_samples(y) - np.log(np.diag(self._root)).sum()
+            out[inside] = log_q + change[inside]
+        return out
 
 
 def proposal_of(model: Any, X: Any, *, random_state: Any = None) -> Proposal:
@@ -192,7 +206,12 @@ def proposal_of(model: Any, X: Any, *, random_state: Any = None) -> Proposal:
 
 
 def mixture_proposal(
-    samples: Any, weights: Any | None, space: ParameterSpace, *, random_state: Any = None
+    samples: Any,
+    weights: Any | None,
+    space: ParameterSpace,
+    *,
+    coordinates: Coordinates | None = None,
+    random_state: Any = None,
 ) -> MixtureProposal:
     """Fit a mixture of Gaussians to weighted samples.
 
@@ -204,6 +223,8 @@ def mixture_proposal(
         Non-negative; None for equal ones.
     space : ParameterSpace
         With the priors that the proposal shall respect.
+    coordinates : Coordinates, optional
+        In which to fit; by default those in which the prior of `space` is standard normal.
     random_state : int, RandomState or None
         As in scikit-learn.
 
@@ -217,27 +238,28 @@ def mixture_proposal(
         If no sample of positive weight lies within the prior.
     """
     random = check_random_state(random_state)
+    coordinates = coordinates or PriorCoordinates(space)
     posterior = Posterior(samples, space, weights)
-    weights = np.where(np.isfinite(space.log_prior(posterior.samples)), posterior.weights, 0.0)
-    if not weights.any():
+    u, change = coordinates.normalize(posterior.samples)
+    kept = np.isfinite(change) & np.isfinite(space.log_prior(posterior.samples))
+    kept &= posterior.weights > 0
+    if not kept.any():
         raise RangeError(
             f"no sample lies within the priors of {', '.join(space.names)}; the proposal was made "
             f"for other priors"
         )
-    kept = weights > 0
-    z = to_normal(space.to_unit_cube(posterior.samples[kept]))
-    weights = weights[kept] / weights.sum()
-    center = weights @ z
-    covariance = (z - center).T @ ((z - center) * weights[:, None])
+    u, weights = u[kept], posterior.weights[kept] / posterior.weights[kept].sum()
+    center = weights @ u
+    covariance = (u - center).T @ ((u - center) * weights[:, None])
     # Parameters that hang together tightly, or hardly any samples: rounding must not make it
     # singular.
     covariance += np.diag(1e-6 * np.diag(covariance) + 1e-10)
     root = np.linalg.cholesky(covariance)
-    y = linalg.solve_triangular(root, (z - center).T, lower=True).T
+    y = linalg.solve_triangular(root, (u - center).T, lower=True).T
     size = 1 / np.sum(weights**2)
     n_fitted = int(np.clip(_FITTED_PER_EFFECTIVE * size, max(_N_COMPONENTS), _MOST_FITTED))
     seen = y[random.choice(len(y), size=n_fitted, p=weights)]
-    return MixtureProposal(space, _fit(seen, size, random), center, root)
+    return MixtureProposal(coordinates, _fit(seen, size, random), center, root)
 
 
 def _fit(y: np.ndarray, size: float, random: np.random.RandomState) -> GaussianMixture:

@@ -71,6 +71,8 @@ class ModelCard:
         Of the packages.
     files : dict
         SHA-256 of each other file.
+    columns : tuple of str
+        What a row holds behind depths and errors; mostly nothing.
     """
 
     kind: str
@@ -89,6 +91,12 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())
     files: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+    @property
+    def n_columns(self) -> int:
+        """Length of a row."""
+        return self.grid.n_bins * (1 + self.has_sigma) + len(self.columns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON, without the checksum."""
@@ -106,6 +114,7 @@ class ModelCard:
             "sigma": plain(self.sigma),
             "sigma_scale": list(self.sigma_scale),
             "has_sigma": self.has_sigma,
+            "columns": list(self.columns),
             "n_training": self.n_training,
             "seed": self.seed,
             "metrics": plain(self.metrics),
@@ -150,6 +159,7 @@ class ModelCard:
             metrics=dict(content["metrics"]),
             versions=dict(content["versions"]),
             files=dict(content["files"]),
+            columns=tuple(map(str, content.get("columns", ()))),
         )
 
     def write(self, folder: Path) -> None:

@@ -65,6 +65,11 @@ class FittedModel:
             (:data:`NOISE_TOLERANCE`) above or below the noise range of the model.
         """
         card = self.card
+        if card.columns:
+            raise RangeError(
+                f"the model wants more than a spectrum ({', '.join(card.columns)}); ask it through "
+                f"exosk.pretrained, which knows them"
+            )
         if spectrum.grid != card.grid:
             raise GridError(
                 f"the spectrum is in {_text(spectrum.grid)} and the model takes "

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from scipy import stats
 from torch import nn
 
+from exosk.exceptions import RangeError
 from exosk.grids import SpectralGrid
 from exosk.models.conditional_flow import ConditionalFlow, FlowPosterior
 from exosk.models.density_retriever import DensityRetriever
@@ -121,6 +124,57 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         self.verbose = verbose
         self.random_state = random_state
 
+    def normalize(self, X: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Map parameters to where the posterior is standard normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_columns)
+            Observed spectra.
+        Y : array-like of shape (n, n_points, n_parameters)
+            Parameters, several of each spectrum.
+
+        Returns
+        -------
+        normal : ndarray of shape (n, n_points, n_parameters)
+            Not a number where a parameter lies outside its prior.
+        log_prob : ndarray of shape (n, n_points)
+            As of :meth:`log_prob`.
+
+        Raises
+        ------
+        RangeError
+            If there are several flows, which share no such coordinates; or a prior has a jump.
+        """
+        flow = self._only_flow(X)
+        Y = self._checked_parameters(Y, len(flow))
+        flat = Y.reshape(-1, Y.shape[-1])
+        z = self._targets.to_normal(flat)
+        normal, log_q = flow.normalize(z.reshape(Y.shape))
+        change = self._targets.log_density(flat) - stats.norm.logpdf(z)
+        log_q += change.sum(axis=1).reshape(Y.shape[:2])
+        normal[~np.isfinite(log_q)] = np.nan
+        return normal, log_q
+
+    def transport(self, X: Any, normal: np.ndarray) -> np.ndarray:
+        """Undo :meth:`normalize`: from (n, n_points, n_parameters) to parameters."""
+        return self._targets.from_normal(self._only_flow(X).transport(normal, double=True))
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether :meth:`normalize` and :meth:`transport` can be had."""
+        return len(self.members_) == 1 and not self._targets.has_jumps
+
+    def _only_flow(self, X: Any) -> ConditionalFlow:
+        if not self.has_latent:
+            raise RangeError(
+                "an ensemble of flows, or a parameter of which many training rows share a value, "
+                "has no coordinates in which the posterior is normal; train with n_members=1 and "
+                "continuous priors"
+            )
+        parts = [density.members[0] for density in self.densities(X)]
+        return ConditionalFlow(parts[0].head, torch.cat([part.features for part in parts]))
+
     def _make_body(self, n_channels: int, n_bins: int, n_numbers: int) -> nn.Module:
         return DenseBody(
             n_channels,
@@ -130,6 +184,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
             self.normalization,
             self.dropout,
             self.residual,
+            carries=True,
         )
 
     def _make_head(self, n_features: int) -> nn.Module:

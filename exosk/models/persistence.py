@@ -19,7 +19,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +54,7 @@ def save_model(
     presence: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    columns: Sequence[str] = (),
 ) -> None:
     """Write a fitted model, whole or not at all.
 
@@ -76,6 +77,8 @@ def save_model(
         Of held-out spectra, as JSON has it.
     seed : int, optional
         Of the training.
+    columns : sequence of str, default=()
+        What rows hold behind depths and errors.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def save_model(
     estimator = getattr(estimator, "best_estimator_", estimator)
     check_is_fitted(estimator)
     kind = _kind(estimator)
-    layout = RowLayout.of(estimator.n_features_in_, data.grid)
+    layout = RowLayout.of(estimator.n_features_in_ - len(columns), data.grid)
     card = ModelCard(
         kind=kind,
         grid=data.grid,
@@ -106,6 +109,7 @@ def save_model(
         seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         metrics=metrics or {},
+        columns=tuple(columns),
     )
     structure, weights = detach_weights(estimator)
     files = {_STRUCTURE: dump(structure)}
@@ -231,10 +235,9 @@ def _read(path: Path, digest: str) -> bytes:
 
 def _check_against(card: ModelCard, estimator: Any, folder: Path) -> None:
     """Refuse a model that is not what the card says; else an error would come late and unclear."""
-    width = card.grid.n_bins * (1 + card.has_sigma)
     try:
         check_is_fitted(estimator)
-        agrees = _kind(estimator) == card.kind and estimator.n_features_in_ == width
+        agrees = _kind(estimator) == card.kind and estimator.n_features_in_ == card.n_columns
     except (AttributeError, TypeError, ValueError, LookupError):
         agrees = False
     if not agrees:

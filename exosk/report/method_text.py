@@ -24,15 +24,18 @@ _OF_ALL = [
     "Foreman-Mackey 2016, JOSS 1, 24 (corner.py)",
 ]
 
+_WEIGHED = [
+    *_FLOW,
+    "Gebhard et al. 2025, A&A 693, A42, arXiv:2410.21477 (importance sampling)",
+    *_OF_ALL,
+]
+
 #: What to cite, by method.
 METHOD_CITATIONS = {
+    "pretrained": _WEIGHED,
     "forest": [_FOREST, _SMC, *_OF_ALL],
     "flow": [*_FLOW, *_OF_ALL],
-    "flow+is": [
-        *_FLOW,
-        "Gebhard et al. 2025, A&A 693, A42, arXiv:2410.21477 (importance sampling)",
-        *_OF_ALL,
-    ],
+    "flow+is": _WEIGHED,
     "gan": ["Zingales & Waldmann 2018, AJ 156, 268 (ExoGAN)", *_OF_ALL],
     "nested": [
         "Lange 2023, MNRAS 525, 3181, arXiv:2306.16923 (nautilus, nested sampling)",
@@ -42,6 +45,7 @@ METHOD_CITATIONS = {
 }
 #: What the retriever of a first look is called, by method.
 LEARNER_NAMES = {
+    "pretrained": "pretrained flow",
     "forest": "forest",
     "flow": "flow",
     "flow+is": "flow",

@@ -23,10 +23,10 @@ from exosk.inference import (
     importance_sample,
     molecule_odds,
     nested_sample,
-    proposal_of,
     refine_posterior,
     sampling_error,
 )
+from exosk.inference.proposal import Proposal
 from exosk.posterior import Posterior
 from exosk.simulators import Simulator
 from exosk.spectra import Spectrum
@@ -38,7 +38,7 @@ _N_ERRORS = 100  # draws that the model's error is taken for
 # observation where nothing was trained.
 _N_BLIND, _N_NEAR = 2000, 50
 # Simulations of importance sampling, and rounds between which its proposal learns.
-_N_DRAWS, _N_ROUNDS = 8000, 4
+_N_DRAWS, _N_ROUNDS = 20_000, 8
 # Particles of Hamiltonian moves, each of which costs several simulations with gradients.
 _N_SLIDING = 300
 
@@ -103,11 +103,10 @@ class Exact:
         )
         return refined, error
 
-    def weigh(self, model: Any, first_look: Posterior) -> tuple[Posterior, np.ndarray]:
-        """Weigh a retriever's posterior by the likelihood."""
-        error = self.error(first_look)
-        posterior = importance_sample(
-            proposal_of(model, self.spectrum.to_row(), random_state=self.random_state),
+    def weigh(self, proposal: Proposal, error: np.ndarray) -> Posterior:
+        """Weigh draws from a proposal by the likelihood."""
+        return importance_sample(
+            proposal,
             self.likelihood(error),
             self.simulator.space,
             n=_N_DRAWS,
@@ -116,7 +115,6 @@ class Exact:
             random_state=self.random_state,
             progress=self.progress,
         )
-        return posterior, error
 
     def nest(self, checkpoint: Path | None) -> tuple[Posterior, np.ndarray]:
         """Sample by nested sampling, without a first look."""

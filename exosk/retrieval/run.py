@@ -12,12 +12,14 @@ import numpy as np
 
 from exosk.datasets import PRESENCE_THRESHOLD, Dataset, simulate_dataset
 from exosk.evaluation.predictive import PredictiveCheck, predictive_check
-from exosk.exceptions import RangeError, UnknownNameError
+from exosk.exceptions import ExoskError, RangeError, UnknownNameError
+from exosk.inference import proposal_of
 from exosk.models import sample_posterior
 from exosk.parameters import Parameter
 from exosk.posterior import Posterior
 from exosk.retrieval.exact import Exact
 from exosk.retrieval.learned import FirstLook, take_first_look
+from exosk.retrieval.ready import ReadyModel, find_ready_model
 from exosk.retrieval.result import Retrieval
 from exosk.simulators import Simulator
 from exosk.simulators.binned import simulate_in_bins
@@ -28,6 +30,7 @@ __all__ = ["METHODS", "retrieve"]
 
 #: Ways to a posterior, and what they are in words.
 METHODS = {
+    "pretrained": "a pretrained normalising flow, made exact by importance sampling",
     "forest": "a random forest, refined by tempered sequential Monte Carlo",
     "flow": "a normalising flow",
     "flow+is": "a normalising flow, made exact by importance sampling",
@@ -37,6 +40,7 @@ METHODS = {
 }
 # What the first look of each is taken with; None takes none.
 _LEARNER = {
+    "pretrained": None,
     "forest": "forest",
     "flow": "flow",
     "flow+is": "flow",
@@ -44,7 +48,7 @@ _LEARNER = {
     "nested": None,
     "hmc": "forest",
 }
-_EXACT = ("forest", "flow+is", "nested", "hmc")
+_EXACT = ("pretrained", "forest", "flow+is", "nested", "hmc")
 # Posteriors that a checkpoint can be kept of.
 _RESUMABLE = ("nested", "hmc")
 _N_DRAWS = 500  # of the posterior, for the model's bands
@@ -71,7 +75,8 @@ def retrieve(
 ) -> Retrieval:
     """Retrieve an atmosphere from a spectrum.
 
-    For all methods but nested sampling, training spectra are simulated in the observation's bins;
+    Pretrained models answer at once, where one sees such spectra and has these parameters. For all
+    other methods but nested sampling, training spectra are simulated in the observation's bins;
     a retriever, a detector and a guard are trained on them with the observation's noise; and
     held-out spectra tell how well the retriever does. Methods that are exact go on with the
     simulator's likelihood, in which all errors may be larger by a common unknown factor.
@@ -82,7 +87,7 @@ def retrieve(
         The observation.
     simulator : Simulator
         With the priors in its space.
-    method : {"forest", "flow", "flow+is", "gan", "nested", "hmc"}, default="forest"
+    method : {"pretrained", "forest", "flow", "flow+is", "gan", "nested", "hmc"}, default="forest"
         See :data:`METHODS`.
     n_spectra : int, default=10000
         To simulate; 70 % train, 15 % are held out for the scores.
@@ -123,8 +128,14 @@ def retrieve(
     stage = "refining with the simulator" if _LEARNER[method] else "sampling with the simulator"
     exact = Exact(simulator, spectrum, n_particles, random_state, lambda share: tell(stage, share))
 
-    look, first_look, data = None, None, None
+    look, first_look, data, ready, guard = None, None, None, None, None
     kind = _LEARNER[method]
+    if method == "pretrained":
+        ready = find_ready_model(spectrum, simulator)
+        if isinstance(ready, ExoskError):
+            raise ready
+        first_look, guard = ready.first_look(random_state=random_state), ready.judge()
+        clock.lap("first look")
     if kind is not None:
         data = _simulate(simulator, n_spectra, spectrum, random_state, tell)
         clock.lap("simulation")
@@ -139,9 +150,10 @@ def retrieve(
         )
         n_samples = None if kind == "forest" else _N_SAMPLES
         first_look = sample_posterior(look.model, spectrum, n_samples, random_state=random_state)
+        guard = look.guard
     posterior, error = first_look, np.zeros(len(spectrum))
     if refined:
-        posterior, error = _exact_posterior(exact, method, look, first_look, checkpoint)
+        posterior, error = _exact_posterior(exact, method, look, ready, first_look, checkpoint)
         clock.lap("refinement")
     found_odds = None
     if odds and molecules:
@@ -175,7 +187,7 @@ def retrieve(
         seconds=clock.laps,
         method=method,
         predictive=predictive,
-        guard=look.guard if look else None,
+        guard=guard,
         odds=found_odds,
     )
 
@@ -219,14 +231,21 @@ def _exact_posterior(
     exact: Exact,
     method: str,
     look: FirstLook | None,
+    ready: ReadyModel | None,
     first_look: Posterior | None,
     checkpoint: Path | None,
 ) -> tuple[Posterior, np.ndarray]:
     """Return the posterior, and the model's error in each bin."""
-    if look is None or first_look is None:
+    if first_look is None:
         return exact.nest(checkpoint)
-    if method == "flow+is":
-        return exact.weigh(look.model, first_look)
+    if method in ("pretrained", "flow+is"):
+        error = exact.error(first_look)
+        if ready is not None:
+            proposal = ready.proposal(error)
+        else:
+            X = exact.spectrum.to_row()
+            proposal = proposal_of(look.model, X, random_state=exact.random_state)
+        return exact.weigh(proposal, error), error
     if method == "hmc":
         return exact.slide(first_look, checkpoint)
     return exact.refine(first_look)

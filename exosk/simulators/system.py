@@ -14,14 +14,27 @@ from exosk.simulators.quantities import default_space
 from exosk.spectra import Spectrum
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS, canonical
 
-__all__ = ["space_for_spectrum"]
+__all__ = [
+    "COLDEST",
+    "HOTTEST",
+    "LEAST_MASS",
+    "RADIUS_SHARE",
+    "TEMPERATURE_SHARE",
+    "planet_priors",
+    "reference_radius",
+    "space_for_spectrum",
+]
 
 # The radius at 10 bar lies some ten scale heights below the one seen in transit: for inflated
 # hot Saturns up to a sixth of it.
-_RADIUS_SHARE = (0.80, 1.05)
+RADIUS_SHARE = (0.80, 1.05)
 # Retrieved terminator temperatures lie between half the equilibrium temperature and a little
 # above it (MacDonald, Goyal & Lewis 2020, ApJL 893, L43).
-_TEMPERATURE_SHARE = (0.4, 1.4)
+TEMPERATURE_SHARE = (0.4, 1.4)
+#: Of all priors of temperatures, in K: opacities end there.
+COLDEST, HOTTEST = 100.0, 3000.0
+#: Of the published mass: what the planet has at least.
+LEAST_MASS = 0.25
 _MASS_ERROR = 0.1
 
 
@@ -79,21 +92,59 @@ def space_for_spectrum(
     if "planet_mass" not in stated:
         mass = _from_meta(meta, "planet_mass", "--planet-mass (in Jupiter masses)")
         error = float(meta.get("planet_mass_err") or _MASS_ERROR * mass)
-        priors["planet_mass"] = Normal(mass, error, low=mass / 4)
+        priors["planet_mass"] = _mass_prior(mass, error)
     temperatures = {n for n in atmosphere if n.startswith("temperature") or n == "t_irr"} - stated
     if temperatures:
         equilibrium = _from_meta(
             meta, "equilibrium_temperature", "--temperature (equilibrium temperature in K)"
         )
-        low, high = (share * equilibrium for share in _TEMPERATURE_SHARE)
-        priors |= dict.fromkeys(temperatures, Uniform(max(low, 100.0), min(high, 3000.0)))
+        priors |= dict.fromkeys(temperatures, _temperature_prior(equilibrium))
     if "planet_radius" not in stated:
         if "star_radius" not in fixed:
             raise RangeError("a free star radius needs a stated prior for planet_radius too")
-        smallest = np.sqrt(np.nanmin(np.maximum(spectrum.depth, 0)))
-        radius = float(smallest * fixed["star_radius"] * SOLAR_RADIUS / JUPITER_RADIUS)
-        priors["planet_radius"] = Uniform(*(share * radius for share in _RADIUS_SHARE))
+        radius = reference_radius(spectrum, fixed["star_radius"])
+        priors["planet_radius"] = _radius_prior(radius)
     return default_space(molecules, priors, fixed, atmosphere=atmosphere), fixed
+
+
+def planet_priors(
+    radius: float, mass: float, mass_error: float, equilibrium_temperature: float
+) -> dict[str, Prior]:
+    """Return the priors of an isothermal planet, as :func:`space_for_spectrum` chooses them.
+
+    Parameters
+    ----------
+    radius : float
+        The smallest in transit, in R_jup.
+    mass, mass_error : float
+        In M_jup.
+    equilibrium_temperature : float
+        In K.
+    """
+    return {
+        "planet_radius": _radius_prior(radius),
+        "planet_mass": _mass_prior(mass, mass_error),
+        "temperature": _temperature_prior(equilibrium_temperature),
+    }
+
+
+def _radius_prior(smallest: float) -> Prior:
+    return Uniform(*(share * smallest for share in RADIUS_SHARE))
+
+
+def _mass_prior(mass: float, error: float) -> Prior:
+    return Normal(mass, error, low=LEAST_MASS * mass)
+
+
+def _temperature_prior(equilibrium: float) -> Prior:
+    low, high = (share * equilibrium for share in TEMPERATURE_SHARE)
+    return Uniform(max(low, COLDEST), min(high, HOTTEST))
+
+
+def reference_radius(spectrum: Spectrum, star_radius: float) -> float:
+    """Return the smallest radius that the planet has in transit, in R_jup, for a star in R_sun."""
+    smallest = np.sqrt(np.nanmin(np.maximum(spectrum.depth, 0)))
+    return float(smallest * star_radius * SOLAR_RADIUS / JUPITER_RADIUS)
 
 
 def _from_meta(meta: Mapping[str, Any], name: str, option: str) -> float:

@@ -42,6 +42,9 @@ class DenseBody(nn.Module):
     dropout : float
     residual : bool
         Whether a layer as wide as the one before is added to it.
+    carries : bool
+        Whether the numbers are features too. What is needed to a thousandth, as a spectrum's level
+        is for the planet's radius, does not get through normalised layers.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class DenseBody(nn.Module):
         normalization: str | None = "layer",
         dropout: float = 0.0,
         residual: bool = True,
+        carries: bool = False,
     ) -> None:
         super().__init__()
         widths = [n_channels * n_bins + n_numbers, *hidden]
@@ -63,10 +67,14 @@ class DenseBody(nn.Module):
             )
         )
         self.n_features = widths[-1]
+        self.carries = carries
+        if carries:
+            self.n_features += n_numbers
 
     def forward(self, channels: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         """Map (n, n_channels, n_bins) and (n, n_numbers) to (n, n_features)."""
-        return self.layers(torch.cat([channels.flatten(1), numbers], dim=1))
+        out = self.layers(torch.cat([channels.flatten(1), numbers], dim=1))
+        return torch.cat([out, numbers], dim=1) if self.carries else out
 
 
 class _ConvolutionBlock(nn.Module):

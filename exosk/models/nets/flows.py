@@ -121,9 +121,15 @@ class FlowHead(nn.Module):
 
     def log_prob(self, z: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Log density at (..., d), given features (..., n_features) that broadcast with them."""
+        return self.normalize(z, features)[1]
+
+    def normalize(
+        self, z: torch.Tensor, features: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map (..., d) to where it is standard normal, and return its log density too."""
         normal, log_volume = self._transform(features).call_and_ladj(z)
         constant = 0.5 * self.n_parameters * math.log(2 * math.pi)
-        return log_volume - 0.5 * (normal**2).sum(-1) - constant
+        return normal, log_volume - 0.5 * (normal**2).sum(-1) - constant
 
     def sample(self, normal: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Make samples of standard normal numbers, (..., d) both."""

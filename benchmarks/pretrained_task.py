@@ -1,0 +1,280 @@
+"""The pretrained models: are they calibrated, how near do they come, and what of real planets?
+
+Each model of ``exosk/pretrained`` is asked about planets and atmospheres that it has not seen:
+
+- *calibration*: 1,000 spectra at the smallest, middle and largest noise, and at the middle with
+  gaps (asked: every parameter's KS p above .05 over their number, coverage and TARP within three
+  points);
+- *importance*: unseen spectra made exact by importance sampling: efficiency, verdicts;
+- *guard*: how often it raises the alarm where training and observation differ, at five per cent
+  false alarms;
+- *wasp39b*: ``exosk retrieve wasp-39b`` as a user runs it (asked: 20 s);
+- *planets*: the 36 spectra of ``../shared/data/spectra``, against what was published; with
+  ``--nested`` some of them against nested sampling too.
+
+    python benchmarks/pretrained_task.py calibration importance guard wasp39b planets
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import RESULTS, SHARED_DATA, describe_machine, report
+from posterior_task import divergence, keep, marginals
+from threadpoolctl import threadpool_limits
+
+import exosk
+from exosk.augmentation import BinDropout, redraw
+from exosk.evaluation.expected_coverage import central_levels, coverage_test
+from exosk.evaluation.sbc import posterior_ranks, rank_transform, uniformity_test
+from exosk.evaluation.tarp import run_tarp
+from exosk.pretrained import RECIPES, PretrainedModel, choose_pretrained, load_pretrained
+from exosk.pretrained.build import rows, simulate
+from exosk.pretrained.proposal import SystemProposal
+from exosk.pretrained.systems import Systems
+from exosk.retrieval import retrieve
+from exosk.rows import join_rows
+
+STAGES = ("calibration", "importance", "guard", "wasp39b", "planets")
+N_CHECKED, N_SAMPLES, N_EXACT, N_GUARDED = 1000, 300, 30, 200
+SEED = 77_000
+# Noise of the tests of the guard, in reference errors.
+GUARD_SCALE = 1.0
+
+
+def unseen(model: PretrainedModel, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, Systems]:
+    """Depths, places in the priors and systems that no training had."""
+    depth, unit, systems, _ = simulate(model.recipe, n + n // 3 + 20, SEED + seed)
+    return depth[:n], unit[:n], systems[np.arange(n)]
+
+
+def calibration(name: str) -> dict[str, Any]:
+    """Ranks, coverage and TARP at several noises."""
+    model = load_pretrained(name)
+    depth, unit, systems = unseen(model, N_CHECKED, 0)
+    grid, (low, high) = model.grid, model.recipe.scale
+    middle, found = float(np.sqrt(low * high)), {}
+    for label, factor, gaps in (
+        ("low", low, 0.0), ("middle", middle, 0.0), ("high", high, 0.0), ("gaps", middle, 0.3),
+    ):  # fmt: skip
+        random = np.random.RandomState(SEED)
+        sigma = factor * model.recipe.draw_sigma(len(depth), random).astype(np.float32)
+        noisy = depth + sigma * random.standard_normal(depth.shape).astype(np.float32)
+        X = rows(noisy, sigma, systems)
+        if gaps:
+            n = 2 * grid.n_bins
+            X[:, :n] = redraw(BinDropout((0, gaps), (0, gaps), grid=grid), X[:, :n], random)
+        samples = model.fitted.estimator.sample_posterior(X, N_SAMPLES, random_state=0)
+        transform = rank_transform(posterior_ranks(samples, unit, 0), N_SAMPLES, 0)
+        space = model.fitted.card.space
+        ranks = uniformity_test(transform, space.names)
+        tarp = run_tarp(samples, unit, space, random_state=0)
+        found[label] = {
+            "noise_factor": factor,
+            "smallest_ks": float(ranks.ks.min()),
+            "asked_ks": 0.05 / len(space),
+            "worst": ranks.worst,
+            "parameters_below": int((ranks.ks < 0.05 / len(space)).sum()),
+            "coverage": coverage_test(central_levels(transform), space.names).to_dict(),
+            "tarp": tarp.to_dict(),
+        }
+    return found
+
+
+def importance(name: str) -> list[dict[str, Any]]:
+    """Make unseen spectra exact, with the reference errors of the model."""
+    model = load_pretrained(name)
+    depth, _, systems = unseen(model, N_EXACT, 1)
+    found = []
+    for k in range(N_EXACT):
+        own = systems[np.array([k])]
+        space, scale = own.space(model.molecules), own.unit()[0]
+        sigma = model.recipe.sigma(model.grid.wavelength)
+        random = np.random.RandomState([SEED, k])
+        noisy = depth[k] + sigma * random.standard_normal(len(sigma))
+        spectrum = exosk.Spectrum(model.grid, noisy * scale, sigma * scale)
+        simulator = exosk.get_simulator(
+            "builtin", molecules=model.molecules, space=space, fixed={"star_radius": 1.0}
+        ).restrict(model.grid)
+        row = rows(noisy[None], sigma[None], own)
+        started = time.perf_counter()
+        posterior = exosk.importance_sample(
+            SystemProposal(model.fitted.estimator, row, space),
+            exosk.gaussian_log_likelihood(simulator, spectrum),
+            space,
+            n=20_000,
+            n_rounds=8,
+            random_state=0,
+        )
+        found.append(posterior.meta | {"seconds": round(time.perf_counter() - started, 2)})
+    return found
+
+
+def strange_spectra(name: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield what is wrong, noisy depths, and the errors that are stated."""
+    model = load_pretrained(name)
+    depth, unit, systems = unseen(model, N_GUARDED, 2)
+    sigma = GUARD_SCALE * model.recipe.sigma(model.grid.wavelength)
+    noise = np.random.RandomState(SEED).standard_normal(depth.shape)
+    yield "nothing", depth + sigma * noise, sigma
+    for factor in (5.0, 2.0, 1.2, 1 / 1.2, 1 / 2, 1 / 5):
+        yield f"noise {factor:.2g} times that stated", depth + factor * sigma * noise, sigma
+    step = model.grid.wavelength > np.median(model.grid.wavelength)
+    for share in (0.02, 0.01, 0.005):
+        yield (
+            f"a step of {share:.1%} of the depth",
+            depth * (1 + share * step) + sigma * noise,
+            sigma,
+        )
+    recipe = model.recipe
+    for molecule in ("NH3", "HCN", "H2S", "C2H2"):
+        if molecule in recipe.molecules:
+            continue
+        simulator = exosk.TransmissionModel(
+            [*recipe.molecules, molecule],
+            fixed={"star_radius": 1.0, f"log_x_{molecule.lower()}": -4.0},
+            space=systems[np.array([0])].space(recipe.molecules),
+        ).restrict(model.grid)
+        yield (
+            f"{molecule} of 1e-4, not in the model",
+            _again(simulator, model, unit, systems) + sigma * noise,
+            sigma,
+        )
+    for fraction in (0.05, 0.1, 0.2):
+        contrast = _contrast(model.grid.wavelength, 5000.0, 4000.0)
+        factor = 1 / (1 - fraction * (1 - contrast))
+        yield f"spots of {fraction:.0%}, 1000 K cooler", depth * factor + sigma * noise, sigma
+
+
+def _again(
+    simulator: Any, model: PretrainedModel, unit: np.ndarray, systems: Systems
+) -> np.ndarray:
+    """Simulate the same planets by another simulator."""
+    from exosk.inference.tolerant import in_halves
+    from exosk.simulators.binned import simulate_in_bins
+
+    theta = simulator.space.from_unit_cube(unit)
+    for name, prior in systems.priors().items():
+        theta[:, simulator.space.index(name)] = prior.ppf(unit[:, simulator.space.index(name)])
+    binned = simulate_in_bins(simulator, model.grid)
+    depth = in_halves(binned, theta, lambda error: np.full((1, model.grid.n_bins), 1.0))
+    return depth / systems.unit()[:, None]
+
+
+def _contrast(wavelength: np.ndarray, star: float, spot: float) -> np.ndarray:
+    """Planck's law of a spot over that of the star."""
+    x = 14387.77 / wavelength
+    return np.expm1(x / star) / np.expm1(x / spot)
+
+
+def guard(name: str) -> dict[str, float]:
+    """Share of alarms at a rate of false ones of five per cent."""
+    model, found = load_pretrained(name), {}
+    for what, noisy, sigma in strange_spectra(name):
+        rate = float((model.guard.predict(join_rows(noisy, sigma)) < 0).mean())
+        found[what] = rate
+        print(f"{name}: {what}: {rate:.3f}", flush=True)
+    return found
+
+
+def wasp39b() -> dict[str, Any]:
+    """Time the program, start to end."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        program = Path(sys.executable).with_name("exosk")
+        done = subprocess.run(
+            [program, "retrieve", "wasp-39b", "--json", "--out", folder],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        seconds = time.perf_counter() - started
+    content = json.loads(done.stdout)
+    keys = ("parameters", "molecules", "method", "reduced_chi2", "seconds_by_stage")
+    sampler = content["provenance"]["sampler"]
+    return {key: content[key] for key in keys} | {
+        "seconds": round(seconds, 1),
+        "sampler": {k: v for k, v in sampler.items() if k != "importance"},
+        "guard": content["guard"]["verdict"],
+    }
+
+
+def planet(entry: dict[str, Any], nested: bool) -> dict[str, Any]:
+    """Retrieve one observation, and compare it with what was published."""
+    from real_spectra import published, read
+
+    spectrum = read(entry)
+    found: dict[str, Any] = {key: entry[key] for key in ("file", "planet", "instrument")}
+    molecules = RECIPES[choose_pretrained(spectrum)].molecules
+    space, fixed = exosk.space_for_spectrum(spectrum, molecules)
+    simulator = exosk.get_simulator("builtin", molecules=molecules, space=space, fixed=fixed)
+    started = time.perf_counter()
+    result = retrieve(spectrum, simulator, method="pretrained", odds=nested)
+    found |= {
+        "model": choose_pretrained(spectrum),
+        "seconds": round(time.perf_counter() - started, 1),
+        "published": published(entry),
+        "probability": result.molecules,
+        "parameters": result.posterior.summary(),
+        "sampler": {k: v for k, v in result.posterior.meta.items() if k != "importance"},
+        "reduced_chi2": result.reduced_chi2,
+        "guard": result.guard["verdict"] if result.guard else None,
+        "odds": result.odds.to_dict() if result.odds else None,
+    }
+    if nested:
+        started = time.perf_counter()
+        other = retrieve(spectrum, simulator, method="nested")
+        found["nested"] = {
+            "seconds": round(time.perf_counter() - started, 1),
+            "parameters": other.posterior.summary(),
+            "probability": other.molecules,
+            "log_evidence": other.posterior.meta["log_evidence"],
+            "divergence_mnat": divergence(marginals(result.posterior), marginals(other.posterior)),
+        }
+    return found
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the stages asked for; each keeps what it found, and is not repeated while it is there."""
+    folder, machine, found = arguments.folder, describe_machine(), {}
+    path = RESULTS / "pretrained_task.json"
+    if path.exists():
+        found = json.loads(path.read_text("utf-8"))["result"]
+    with threadpool_limits(arguments.threads):
+        for stage in arguments.stages:
+            if stage == "wasp39b":
+                found[stage] = wasp39b()
+            elif stage == "planets":
+                entries = json.loads((SHARED_DATA / "spectra/manifest.json").read_text("utf-8"))
+                found[stage] = [
+                    keep(
+                        folder / f"{Path(entry['file']).stem}.json",
+                        partial(planet, entry, entry["file"] in arguments.nested),
+                    )
+                    for entry in entries
+                ]
+            else:
+                ask = {"calibration": calibration, "importance": importance, "guard": guard}[stage]
+                found[stage] = {
+                    name: keep(folder / f"{stage}-{name}.json", partial(ask, name))
+                    for name in arguments.models
+                }
+    report("pretrained_task", machine, found)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("stages", nargs="*", default=list(STAGES), help=", ".join(STAGES))
+    parser.add_argument("--models", nargs="+", default=list(RECIPES))
+    parser.add_argument("--nested", nargs="*", default=[], help="files to sample by nested too")
+    parser.add_argument("--folder", type=Path, default=RESULTS.parent / "pretrained_task")
+    parser.add_argument("--threads", type=int, default=1)
+    main(parser.parse_args())

@@ -1,0 +1,90 @@
+"""The first look of a model that was trained beforehand, for any planet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from exosk.exceptions import ExoskError, RangeError
+from exosk.inference.proposal import Proposal
+from exosk.posterior import Posterior
+from exosk.pretrained import PretrainedModel, choose_pretrained, load_pretrained
+from exosk.simulators import Simulator
+from exosk.spectra import Spectrum
+
+__all__ = ["ReadyModel", "find_ready_model"]
+
+_N_DRAWS = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyModel:
+    """A pretrained model, asked about one observation.
+
+    Parameters
+    ----------
+    model : PretrainedModel
+        For such spectra.
+    spectrum : Spectrum
+        The observation.
+    simulator : Simulator
+        With the priors in its space, and the star's radius fixed.
+
+    Raises
+    ------
+    RangeError
+        If the simulator has other parameters than the model, or the star's radius is free.
+    """
+
+    model: PretrainedModel
+    spectrum: Spectrum
+    simulator: Simulator
+
+    def __post_init__(self) -> None:
+        self.model.row(self.spectrum, self._star_radius, self.simulator.space)
+
+    @property
+    def _star_radius(self) -> float:
+        star_radius = getattr(self.simulator, "fixed", {}).get("star_radius")
+        if star_radius is None:
+            raise RangeError("pretrained models want a star of known radius; fix star_radius")
+        return float(star_radius)
+
+    def proposal(self, error: Any = 0.0) -> Proposal:
+        """Return its posterior, for this 1-sigma error of the simulator in each bin."""
+        space = self.simulator.space
+        return self.model.proposal(self.spectrum, self._star_radius, space, error)
+
+    def first_look(self, error: Any = 0.0, random_state: int = 0) -> Posterior:
+        """Return samples of it, weighted by how the priors differ from those it was made for.
+
+        Raises
+        ------
+        RangeError
+            If no sample lies within the priors.
+        """
+        proposal, space = self.proposal(error), self.simulator.space
+        samples = proposal.sample(_N_DRAWS, random_state)
+        log_ratio = space.log_prior(samples) - proposal.space.log_prior(samples)
+        if not np.isfinite(log_ratio).any():
+            raise RangeError(
+                f"none of {_N_DRAWS} samples of the pretrained model {self.model.name} lies within "
+                f"the stated priors; choose another method, such as nested sampling"
+            )
+        return Posterior(samples, space, special.softmax(log_ratio), {"model": self.model.name})
+
+    def judge(self) -> dict[str, Any]:
+        """Say whether the model knows such a spectrum."""
+        row = self.model.row(self.spectrum, self._star_radius, self.simulator.space)
+        return self.model.judge(row)
+
+
+def find_ready_model(spectrum: Spectrum, simulator: Simulator) -> ReadyModel | ExoskError:
+    """Return the pretrained model for a retrieval, or the error that says why there is none."""
+    try:
+        return ReadyModel(load_pretrained(choose_pretrained(spectrum)), spectrum, simulator)
+    except ExoskError as error:
+        return error
