@@ -40,7 +40,13 @@ class ReferenceSpectra:
     def of(cls, x: np.ndarray, known: KnownSpectra, seed: int) -> ReferenceSpectra:
         """Take spectra of shape (n, n_bins), in units of each bin's smallest error."""
         coefficients = known.coefficients(x).astype(np.float32)
-        rest = x - known.mean - coefficients.astype(float) @ known.basis
+        return cls.kept(
+            coefficients, x - known.mean - coefficients.astype(float) @ known.basis, seed
+        )
+
+    @classmethod
+    def kept(cls, coefficients: np.ndarray, rest: np.ndarray, seed: int) -> ReferenceSpectra:
+        """Take coefficients, and what they leave out, of shape (n, n_bins)."""
         step = (np.abs(rest).max(axis=1) / _STEPS).astype(np.float32)
         steps = np.rint(rest / np.where(step > 0, step, 1.0)[:, None].astype(float))
         return cls(coefficients, np.clip(steps, -_STEPS, _STEPS).astype(np.int8), step, seed)

@@ -9,14 +9,18 @@ import numpy as np
 
 from exosk.exceptions import RangeError
 from exosk.inference import SpectrumGuard
+from exosk.inference.guard_bins import averaged, merged_bins
 from exosk.inference.guard_verdict import is_alarm, sentence
 from exosk.models.fitted import FittedModel
 from exosk.parameters import ParameterSpace
+from exosk.preprocessing import Rebinner
 from exosk.pretrained.proposal import SystemProposal
 from exosk.pretrained.recipes import Recipe
 from exosk.pretrained.systems import Systems
 from exosk.rows import join_rows
+from exosk.simulators.system import reference_radius
 from exosk.spectra import SpectralGrid, Spectrum
+from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
 
 __all__ = ["PretrainedModel"]
 
@@ -101,10 +105,28 @@ class PretrainedModel:
         own = Systems.of(spectrum, star_radius, space).space(self.molecules)
         return SystemProposal(self.fitted.estimator, row, own)
 
-    def judge(self, row: np.ndarray) -> dict[str, Any]:
-        """Say whether the model knows such spectra; as the guard does, and in a sentence."""
-        found = self.guard.explain(row[:, : 2 * self.grid.n_bins])[0]
+    def judge(self, spectrum: Spectrum, star_radius: float, error: Any = 0.0) -> dict[str, Any]:
+        """Say whether the model knows such a spectrum; as the guard does, and in a sentence.
+
+        It is judged in bins of its own, joined where they are finer than the model's.
+
+        Parameters
+        ----------
+        spectrum, star_radius, error
+            As for :meth:`row`.
+        """
+        whole = spectrum.replace(sigma=np.hypot(spectrum.sigma, error)).without_missing()
+        grid = merged_bins(whole.grid, self.grid)
+        row = whole.to_row()
+        average = Rebinner(grid, whole.grid).fit(row)
+        unit = (reference_radius(spectrum, star_radius) * JUPITER_RADIUS) ** 2
+        unit /= (star_radius * SOLAR_RADIUS) ** 2
+        sigma = np.sqrt((average.matrix_**2) @ whole.sigma**2)
+        seen = join_rows(average.transform(row) / unit, sigma[None] / unit)
+        of_model = Rebinner(grid, self.grid).fit(np.ones((1, self.grid.n_bins))).matrix_
+        guard = averaged(self.guard, of_model, grid)
+        found = guard.explain(seen)[0]
         return found | {
-            "verdict": sentence(found, self.guard.false_alarm_rate),
-            "outside": is_alarm(found["p_value"], self.guard.false_alarm_rate),
+            "verdict": sentence(found, guard.false_alarm_rate),
+            "outside": is_alarm(found["p_value"], guard.false_alarm_rate),
         }

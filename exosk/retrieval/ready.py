@@ -76,10 +76,9 @@ class ReadyModel:
             )
         return Posterior(samples, space, special.softmax(log_ratio), {"model": self.model.name})
 
-    def judge(self) -> dict[str, Any]:
-        """Say whether the model knows such a spectrum."""
-        row = self.model.row(self.spectrum, self._star_radius, self.simulator.space)
-        return self.model.judge(row)
+    def judge(self, error: Any = 0.0) -> dict[str, Any]:
+        """Say whether the model knows such a spectrum, for this error of the simulator."""
+        return self.model.judge(self.spectrum, self._star_radius, error)
 
 
 def find_ready_model(spectrum: Spectrum, simulator: Simulator) -> ReadyModel | ExoskError:

@@ -134,7 +134,7 @@ def retrieve(
         ready = find_ready_model(spectrum, simulator)
         if isinstance(ready, ExoskError):
             raise ready
-        first_look, guard = ready.first_look(random_state=random_state), ready.judge()
+        first_look = ready.first_look(random_state=random_state)
         clock.lap("first look")
     if kind is not None:
         data = _simulate(simulator, n_spectra, spectrum, random_state, tell)
@@ -155,6 +155,8 @@ def retrieve(
     if refined:
         posterior, error = _exact_posterior(exact, method, look, ready, first_look, checkpoint)
         clock.lap("refinement")
+    if ready is not None:
+        guard = ready.judge(error)
     found_odds = None
     if odds and molecules:
         found_odds = exact.odds(

@@ -34,8 +34,7 @@ def test_priors_of_many_planets_are_those_of_each():
     for k in range(len(systems)):
         own = systems[np.array([k])].space(MOLECULES)
         alone = [
-            own[name].prior.distribution.ppf(unit[k, j])
-            for j, name in enumerate(systems.priors())
+            own[name].prior.distribution.ppf(unit[k, j]) for j, name in enumerate(systems.priors())
         ]
         np.testing.assert_allclose([column[k] for column in together], alone, rtol=1e-9)
 
