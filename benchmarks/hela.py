@@ -68,7 +68,12 @@ METHODS: dict[str, Callable[[], Any]] = {
     "MLP, conformal": lambda: ConformalRetriever(
         exosk.MLPRetriever(random_state=0), 0.1, random_state=0
     ),
+    "MLP, one Gaussian": lambda: exosk.MLPRetriever(n_components=1, random_state=0),
     "CNN, untuned": lambda: exosk.CNNRetriever(random_state=0),
+    "flow, untuned": lambda: exosk.FlowRetriever(random_state=0),
+    "flow, four members": lambda: exosk.FlowRetriever(
+        (128, 128), n_transforms=4, flow_hidden=(64,), n_context=32, n_members=4, random_state=0
+    ),
 }
 
 # Those of the second time.
@@ -82,10 +87,13 @@ def _score_fold(
     model = make().fit(X[train], Y[train])
     trained = time.perf_counter()
     scores = evaluate_retriever(model, X[test], Y[test], levels=LEVELS)
+    # Of all five parameters at once, where a density is known.
+    joint = -model.log_prob(X[test], Y[test]).mean() if hasattr(model, "log_prob") else np.nan
     metrics = list(scores.metrics(n_bootstrap=2).values())
     return {
         "training_seconds": trained - started,
         "seconds_per_1000_spectra": 1e3 * (time.perf_counter() - trained) / len(test),
+        "joint_nll": float(joint),
         **{name: [m[name] for m in metrics] for name in ("r2", "rmse", "crps", "nll")},
         **{
             f"coverage_{100 * level:g}{suffix}": [m["coverage"][k][key] for m in metrics]
@@ -107,7 +115,8 @@ def cross_validate(
         error = (
             values.std(axis=0, ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else values[0] * 0
         )
-        found[name] = np.round(values.mean(axis=0), 4).tolist()
+        mean = np.round(values.mean(axis=0), 4).tolist()
+        found[name] = None if values.ndim == 1 and np.isnan(mean) else mean
         if values.ndim == 2:
             found[f"{name}_error"] = np.round(error, 4).tolist()
     found["mean_r2"] = round(float(np.mean(found["r2"])), 4)
@@ -117,7 +126,8 @@ def cross_validate(
 def print_result(label: str, found: dict[str, Any]) -> None:
     """Print one method."""
     seconds = found["training_seconds"]
-    print(f"\n{label}: mean R2 {found['mean_r2']:.4f}, trained in {seconds:.0f} s", flush=True)
+    print(f"\n{label}: mean R2 {found['mean_r2']:.4f}, trained in {seconds:.0f} s, joint NLL "
+          f"{found['joint_nll']}", flush=True)  # fmt: skip
     print(f"{'':>20}" + "".join(f"{name:>9}" for name in NAMES))
     for name in ("r2", "nll", "crps", *(f"coverage_{100 * level:g}" for level in LEVELS)):
         print(f"{name:>20}" + "".join(f"{value:9.3f}" for value in found[name]), flush=True)

@@ -12,7 +12,8 @@ eight free parameters; errors of 0.5 to 3 times the observation's, and random ga
 - 20 of these are sampled by nested sampling too (asked: evidences within 0.2, mean Jensen-Shannon
   divergence of the marginals 20 mnat);
 - the observation itself is fitted by nested sampling (asked: three minutes on two cores), and by
-  the flow and importance sampling.
+  the flow and importance sampling;
+- a smaller run of it is timed with the built-in simulator and with TauREx (the plugin).
 
 Each stage keeps what it made in a folder, and is not repeated while that is there:
 
@@ -46,7 +47,8 @@ SCALE = (0.5, 3.0)
 N_EXACT, N_NESTED = 100, 20
 N_DRAWS, N_ROUNDS = 10_000, 5
 N_BINS = 50  # of the marginals whose divergence is taken
-STAGES = ("data", "train", "speed", "calibration", "importance", "nested", "observed")
+N_LIVE = 300  # of the comparison with TauREx
+STAGES = ("data", "train", "speed", "calibration", "importance", "nested", "observed", "taurex")
 
 
 def observation() -> exosk.Spectrum:
@@ -181,6 +183,31 @@ def observed(folder: Path) -> dict[str, Any]:
     }
 
 
+def taurex() -> dict[str, Any]:
+    """Time a smaller run of nested sampling with the built-in simulator and with TauREx."""
+    spectrum, found = observation(), {}
+    for name in ("builtin", "taurex"):
+        simulator = exosk.get_simulator(
+            name,
+            molecules=MOLECULES,
+            space=forward_model().space,
+            fixed=forward_model().fixed,
+        ).restrict(spectrum.grid)
+        likelihood = exosk.gaussian_log_likelihood(simulator, spectrum, free_scale=True)
+        likelihood(simulator.space.sample(2, 0))  # numba compiles
+        started = time.perf_counter()
+        posterior = exosk.nested_sample(
+            likelihood, simulator.space, n_live=N_LIVE, n_eff=2000, random_state=0
+        )
+        found[name] = {
+            "seconds": round(time.perf_counter() - started, 1),
+            "meta": posterior.meta,
+            "summary": posterior.summary(),
+        }
+        print(name, found[name]["seconds"], posterior.meta, flush=True)
+    return found
+
+
 def unseen(folder: Path, k: int) -> exosk.Spectrum:
     """Test spectrum k with noise of the observation's size."""
     test, spectrum = exosk.Dataset.load(folder / "test.h5"), observation()
@@ -226,7 +253,7 @@ def keep(path: Path, make: Callable[[], Any]) -> Any:
 def summary(folder: Path) -> dict[str, Any]:
     """Put together what the stages left."""
     found: dict[str, Any] = {}
-    for name in ("training", "speed", "calibration", "observed"):
+    for name in ("training", "speed", "calibration", "observed", "taurex"):
         if (folder / f"{name}.json").exists():
             found[name] = json.loads((folder / f"{name}.json").read_text("utf-8"))
     runs = {
@@ -285,6 +312,7 @@ def main(arguments: argparse.Namespace) -> None:
             for k in range(arguments.nested)
         ],
         "observed": lambda: keep(folder / "observed.json", lambda: observed(folder)),
+        "taurex": lambda: keep(folder / "taurex.json", taurex),
     }
     with threadpool_limits(arguments.threads):
         for stage in arguments.stages:

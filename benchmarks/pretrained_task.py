@@ -46,7 +46,7 @@ from exosk.retrieval import retrieve
 from exosk.rows import join_rows
 
 STAGES = ("calibration", "importance", "guard", "wasp39b", "planets")
-N_CHECKED, N_SAMPLES, N_EXACT, N_GUARDED = 1000, 300, 30, 200
+N_CHECKED, N_SAMPLES, N_EXACT, N_GUARDED = 1000, 300, 20, 200
 SEED = 77_000
 # Noise of the tests of the guard, in reference errors.
 GUARD_SCALE = 1.0
@@ -112,8 +112,10 @@ def importance(name: str) -> list[dict[str, Any]]:
             SystemProposal(model.fitted.estimator, row, space),
             exosk.gaussian_log_likelihood(simulator, spectrum),
             space,
-            n=20_000,
-            n_rounds=8,
+            n=8000,
+            n_rounds=4,
+            n_effective=300,
+            n_most=40_000,
             random_state=0,
         )
         found.append(posterior.meta | {"seconds": round(time.perf_counter() - started, 2)})

@@ -43,6 +43,7 @@ from exosk.inference.proposal import (
     MixtureProposal,
     PriorProposal,
     Proposal,
+    mixture_in,
     mixture_proposal,
 )
 from exosk.inference.refine import refine_posterior
@@ -61,8 +62,12 @@ _FIT_EFFECTIVE = 20
 # modes that no draw has met, and of the mixture.
 _LEAST_SHARE = 0.1
 _SHARE_STEPS = 20
-# Of the progress: when the fall-back begins.
-_SAMPLED = 0.5
+# Of the progress: when the fall-back begins, and when its particles are there.
+_SAMPLED, _REFINED = 0.4, 0.9
+# Of the fall-back: enough to fit a mixture to.
+_N_PARTICLES = 1000
+# What a likelihood counts.
+_COUNTS = ("n_simulations", "n_not_finite", "n_refused")
 
 
 def importance_sample(
@@ -72,6 +77,8 @@ def importance_sample(
     *,
     n: int = 10_000,
     n_rounds: int = 1,
+    n_effective: float | None = None,
+    n_most: int | None = None,
     prior_share: float = 0.01,
     fall_back: bool = False,
     batch_size: int = 500,
@@ -93,11 +100,15 @@ def importance_sample(
         Draws, and so simulations, in all rounds together.
     n_rounds : int, default=1
         Rounds between which the proposal learns.
+    n_effective : float, optional
+        Go on with rounds of the same size until draws are worth so many.
+    n_most : int, optional
+        Draws after which to stop all the same; five times `n` by default.
     prior_share : float, default=0.01
         Share of the draws that come from the prior.
     fall_back : bool, default=False
         Where the verdict is "failed", whether to go on with :func:`refine_posterior`, which costs
-        many more simulations.
+        many more simulations, and to weigh draws from a mixture fitted to its particles.
     batch_size : int, default=500
         Rows that the likelihood is given at a time.
     random_state : int, RandomState or None
@@ -111,9 +122,10 @@ def importance_sample(
         Weighted. ``meta`` has ``method``, what :func:`exosk.inference.weights.appraise` tells of
         the weights, ``efficiency_first`` (of the first round, by itself),
         ``efficiency_last`` (of the last round's draws, weighted as all are), ``n_rounds``,
-        ``n_simulations``, ``n_not_finite`` and ``n_refused``. After a fall-back the samples have
-        equal weights, ``method`` and the evidence are those of the tempered sampler, and all of
-        the above is under ``importance``.
+        ``n_simulations``, ``n_not_finite`` and ``n_refused``. After a fall-back all of this is of
+        the second attempt, and that of the first is under ``importance``. Where the second fails
+        too, samples have equal weights, and ``method`` and the evidence are those of the tempered
+        sampler.
 
     Raises
     ------
@@ -126,20 +138,28 @@ def importance_sample(
     random = check_random_state(random_state)
     tell: Callable[[float], None] = progress or (lambda share: None)
     part = _SAMPLED if fall_back else 1.0
+    wanted = 0.0 if n_effective is None else n_effective
+    most = max(n, n_most or 5 * n) if wanted else n
     likelihood = TolerantLikelihood(
-        log_likelihood, batch_size, lambda done: tell(part * min(done / n, 1.0))
+        log_likelihood, batch_size, lambda done: tell(part * min(done / most, 1.0))
     )
-    halves = [_Draws(space, likelihood, proposal) for _ in range(min(n_rounds, 2))]
-    efficiencies = []
-    for k in range(n_rounds):
+    halves = [
+        _Draws(space, likelihood, proposal) for _ in range(1 if n_rounds == 1 and most == n else 2)
+    ]
+    efficiencies: list[float] = []
+    while True:
+        k = len(efficiencies)
         if k > 0:
             _learn_from_each_other(halves, random)
         sizes = _apportion(n // n_rounds + (k < n % n_rounds), np.ones(len(halves)))
         for half, size in zip(halves, sizes, strict=True):
             half.add(size, prior_share, random)
         efficiencies.append(_joint_efficiency(halves, sizes))
+        log_weights = np.concatenate([half.log_weights for half in halves])
+        enough = effective_size(log_weights) >= wanted or len(log_weights) + n // n_rounds > most
+        if k + 1 >= n_rounds and enough:
+            break
     theta = np.concatenate([half.theta for half in halves])
-    log_weights = np.concatenate([half.log_weights for half in halves])
     if not np.isfinite(log_weights).any():
         reason = f" (the simulator said: {likelihood.refusal})" if likelihood.refusal else ""
         raise ExoskError(
@@ -147,18 +167,17 @@ def importance_sample(
             f"spectrum's errors and the priors"
         )
     meta = {
-        "method": "importance sampling" if n_rounds == 1 else "adaptive importance sampling",
+        "method": "importance sampling" if len(halves) == 1 else "adaptive importance sampling",
         **appraise(log_weights),
         "efficiency_first": efficiencies[0],
         "efficiency_last": efficiencies[-1],
-        "n_rounds": n_rounds,
-        "n_simulations": likelihood.n_simulations,
-        "n_not_finite": likelihood.n_not_finite,
-        "n_refused": likelihood.n_refused,
+        "n_rounds": len(efficiencies),
+        **{name: getattr(likelihood, name) for name in _COUNTS},
     }
     tell(part)
     if fall_back and meta["verdict"] == "failed":
-        return _fall_back(theta, log_weights, space, likelihood, meta, random, tell)
+        start = Posterior(theta, space, _flattened(log_weights, len(space)))
+        return _fall_back(start, proposal, likelihood, n, meta, random, tell)
     tell(1.0)
     return Posterior(theta, space, special.softmax(log_weights), meta)
 
@@ -260,13 +279,9 @@ class _Draws:
         if not np.isfinite(self.log_weights).any():
             return None
         weights = _flattened(self.log_weights, len(self._space))
-        return mixture_proposal(
-            self.theta,
-            weights,
-            self._space,
-            coordinates=self._coordinates,
-            random_state=random,
-        )
+        # What the coordinates don't hold only the prior can draw.
+        weights = np.where(np.isfinite(self._change), weights, 0.0)
+        return mixture_in(self._coordinates, self._u, weights, random) if weights.any() else None
 
     def learn(self, mixture: MixtureProposal) -> None:
         """Draw from a mixture too from now on, which was fitted to other draws than these."""
@@ -305,32 +320,66 @@ def _joint_efficiency(halves: list[_Draws], sizes: np.ndarray) -> float:
 
 
 def _fall_back(
-    theta: np.ndarray,
-    log_weights: np.ndarray,
-    space: ParameterSpace,
+    start: Posterior,
+    proposal: Proposal,
     likelihood: TolerantLikelihood,
-    meta: dict[str, Any],
+    n: int,
+    failed: dict[str, Any],
     random: np.random.RandomState,
     tell: Callable[[float], None],
 ) -> Posterior:
-    """Go on by tempered sequential Monte Carlo, from where the weights point."""
-    likelihood.progress = None  # the sampler tells of its own
+    """Go on by tempered sequential Monte Carlo from where the weights point, and weigh again."""
+    likelihood.progress, space = None, start.space  # the sampler tells of its own
+
     refined = refine_posterior(
-        Posterior(theta, space, _flattened(log_weights, len(space))),
+        start,
         likelihood,
+        n_particles=_N_PARTICLES,
         random_state=random,
-        progress=lambda share: tell(_SAMPLED + (1 - _SAMPLED) * share),
+        progress=lambda share: tell(_SAMPLED + (_REFINED - _SAMPLED) * share),
     )
-    refined.meta |= {
+    again = importance_sample(
+        _closest_mixture(refined, proposal, random),
+        likelihood,
+        space,
+        n=max(n, 4 * _LEAST_ROUND),
+        n_rounds=4,
+        random_state=random,
+    )
+    tell(1.0)
+    counts = {name: getattr(likelihood, name) for name in _COUNTS} | {"importance": failed}
+    reason = f"importance sampling failed at first ({failed['verdict_text']})"
+    if again.meta["verdict"] != "failed":
+        again.meta |= counts | {
+            "method": "tempered sequential Monte Carlo, then importance sampling",
+            "verdict_text": (
+                f"{reason}; after tempered sequential Monte Carlo {again.meta['verdict_text']}"
+            ),
+        }
+        return again
+    refined.meta |= counts | {
         "method": "importance sampling, then tempered sequential Monte Carlo",
         "verdict": "usable",
         "verdict_text": (
-            f"importance sampling failed ({meta['verdict_text']}); the samples are of tempered "
-            f"sequential Monte Carlo, which started from its draws"
+            f"{reason}; the samples are of tempered sequential Monte Carlo, which started from its "
+            f"draws"
         ),
-        "n_simulations": likelihood.n_simulations,
-        "n_not_finite": likelihood.n_not_finite,
-        "n_refused": likelihood.n_refused,
-        "importance": meta,
     }
     return refined
+
+
+def _closest_mixture(
+    particles: Posterior, proposal: Proposal, random: np.random.RandomState
+) -> MixtureProposal:
+    """Fit a mixture in the proposal's coordinates and one in the prior's; return the better.
+
+    Where a spectrum is none that the proposal was made for, its coordinates may be bad ones.
+    """
+    space = particles.space
+    coordinates = [PriorCoordinates(space), getattr(proposal, "coordinates", None)]
+    fits = [
+        mixture_proposal(particles.samples, None, space, coordinates=c, random_state=random)
+        for c in coordinates
+        if c is not None and np.isfinite(c.normalize(particles.samples)[1]).all()
+    ]
+    return max(fits, key=lambda fit: float(fit.log_density(particles.samples).mean()))

@@ -37,6 +37,7 @@ __all__ = [
     "PriorProposal",
     "Proposal",
     "RetrieverProposal",
+    "mixture_in",
     "mixture_proposal",
     "proposal_of",
 ]
@@ -143,7 +144,8 @@ class MixtureProposal:
         root: np.ndarray,
     ) -> None:
         self.space = coordinates.space
-        self._coordinates = coordinates
+        #: Those that the mixture is of.
+        self.coordinates = coordinates
         self._mixture, self._center, self._root = mixture, center, root
 
     def sample(self, n: int, random_state: Any = None) -> np.ndarray:
@@ -152,11 +154,11 @@ class MixtureProposal:
         self._mixture.random_state = random
         y, _ = self._mixture.sample(n)
         random.shuffle(y)  # they come sorted by component
-        return self._coordinates.restore(self._center + y @ self._root.T)
+        return self.coordinates.restore(self._center + y @ self._root.T)
 
     def log_density(self, theta: np.ndarray) -> np.ndarray:
         """Log density at theta (n, n_parameters), shape (n,)."""
-        return self.log_density_at(*self._coordinates.normalize(theta))
+        return self.log_density_at(*self.coordinates.normalize(theta))
 
     def log_density_at(self, u: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Do so where coordinates and their change of volume are known already."""
@@ -237,18 +239,37 @@ def mixture_proposal(
     RangeError
         If no sample of positive weight lies within the prior.
     """
-    random = check_random_state(random_state)
     coordinates = coordinates or PriorCoordinates(space)
     posterior = Posterior(samples, space, weights)
     u, change = coordinates.normalize(posterior.samples)
-    kept = np.isfinite(change) & np.isfinite(space.log_prior(posterior.samples))
-    kept &= posterior.weights > 0
-    if not kept.any():
+    inside = np.isfinite(change) & np.isfinite(space.log_prior(posterior.samples))
+    weights = np.where(inside, posterior.weights, 0.0)
+    if not weights.any():
         raise RangeError(
             f"no sample lies within the priors of {', '.join(space.names)}; the proposal was made "
             f"for other priors"
         )
-    u, weights = u[kept], posterior.weights[kept] / posterior.weights[kept].sum()
+    return mixture_in(coordinates, u, weights, check_random_state(random_state))
+
+
+def mixture_in(
+    coordinates: Coordinates, u: np.ndarray, weights: np.ndarray, random: np.random.RandomState
+) -> MixtureProposal:
+    """Fit a mixture of Gaussians where the coordinates of samples are known already.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+        Whose they are.
+    u : ndarray of shape (n, n_parameters)
+        Numbers wherever the weight is not zero.
+    weights : ndarray of shape (n,)
+        Not all zero.
+    random : RandomState
+        Of the fit.
+    """
+    kept = weights > 0
+    u, weights = u[kept], weights[kept] / weights[kept].sum()
     center = weights @ u
     covariance = (u - center).T @ ((u - center) * weights[:, None])
     # Parameters that hang together tightly, or hardly any samples: rounding must not make it

@@ -34,7 +34,7 @@ class TorchMembers:
         """Return all that was learned by the networks, as plain arrays by name."""
         check_is_fitted(self)
         return {
-            f"{member}.{name}": tensor.numpy().copy()
+            f"{member}.{name}": _compact(tensor.numpy())
             for member, net in enumerate(self.members_)
             for name, tensor in net.state_dict().items()
         }
@@ -78,3 +78,13 @@ class TorchMembers:
 def at_rest(net: _Net) -> _Net:
     """Ready to predict; in double precision a row's prediction does not depend on the others."""
     return net.cpu().double().eval().requires_grad_(False)
+
+
+def _compact(array: np.ndarray) -> np.ndarray:
+    """Return a copy, in single precision where that loses nothing: networks are trained in it."""
+    if array.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
+        if np.array_equal(single, array, equal_nan=True):
+            return single
+    return array.copy()

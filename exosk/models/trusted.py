@@ -33,6 +33,7 @@ _CLASSES = {
     "exosk.augmentation.contamination": ["ContaminationInjector"],
     "exosk.augmentation.coverage": ["CoverageDropout"],
     "exosk.augmentation.dropout": ["BinDropout"],
+    "exosk.augmentation.merging": ["BinMerger"],
     "exosk.augmentation.noise": ["NoiseInjector"],
     "exosk.augmentation.offsets": ["OffsetInjector"],
     "exosk.grids": ["SpectralGrid"],

@@ -56,7 +56,7 @@ def _load(name: str, folder: Path) -> PretrainedModel:
     fitted = load_model(folder / name)
     path = folder / f"{name}-guard.npz"
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = dict(content)
         settings = json.loads(str(arrays.pop(_SETTINGS)))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

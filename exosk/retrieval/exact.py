@@ -37,8 +37,9 @@ _N_ERRORS = 100  # draws that the model's error is taken for
 # Draws from the prior, and how many of them, the likeliest, stand for atmospheres near the
 # observation where nothing was trained.
 _N_BLIND, _N_NEAR = 2000, 50
-# Simulations of importance sampling, and rounds between which its proposal learns.
-_N_DRAWS, _N_ROUNDS = 20_000, 8
+# Simulations of importance sampling at least and at most, rounds between which its proposal learns
+# (of the least), and what the draws shall be worth.
+_N_DRAWS, _MOST_DRAWS, _N_ROUNDS, _N_EFFECTIVE = 8000, 40_000, 4, 300
 # Particles of Hamiltonian moves, each of which costs several simulations with gradients.
 _N_SLIDING = 300
 
@@ -111,6 +112,8 @@ class Exact:
             self.simulator.space,
             n=_N_DRAWS,
             n_rounds=_N_ROUNDS,
+            n_effective=_N_EFFECTIVE,
+            n_most=_MOST_DRAWS,
             fall_back=True,
             random_state=self.random_state,
             progress=self.progress,

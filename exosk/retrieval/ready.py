@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from exosk.exceptions import ExoskError, RangeError
+from exosk.exceptions import GridError, RangeError
 from exosk.inference.proposal import Proposal
 from exosk.posterior import Posterior
 from exosk.pretrained import PretrainedModel, choose_pretrained, load_pretrained
@@ -81,9 +81,15 @@ class ReadyModel:
         return self.model.judge(self.spectrum, self._star_radius, error)
 
 
-def find_ready_model(spectrum: Spectrum, simulator: Simulator) -> ReadyModel | ExoskError:
-    """Return the pretrained model for a retrieval, or the error that says why there is none."""
+def find_ready_model(spectrum: Spectrum, simulator: Simulator) -> ReadyModel | GridError | RangeError:
+    """Return the pretrained model for a retrieval, or the error that says why there is none.
+
+    Raises
+    ------
+    FileFormatError
+        If the model is damaged.
+    """
     try:
         return ReadyModel(load_pretrained(choose_pretrained(spectrum)), spectrum, simulator)
-    except ExoskError as error:
+    except (GridError, RangeError) as error:
         return error

@@ -50,14 +50,14 @@ def wfc3() -> PretrainedModel:
 @pytest.fixture(scope="session")
 def planet(wfc3) -> Planet:
     grid = exosk.SpectralGrid.from_edges(np.linspace(1.12, 1.65, 23))
-    blank = exosk.Spectrum(grid, np.full(22, 0.0175), np.full(22, 4e-5), meta=META)
+    blank = exosk.Spectrum(grid, np.full(22, 0.0175), np.full(22, 8e-5), meta=META)
     space, fixed = exosk.space_for_spectrum(blank, wfc3.molecules)
     truth = np.array([TRUTH.get(name, -10.0) for name in space.names])
     simulator = TransmissionModel(wfc3.molecules, fixed={"star_radius": 0.8}, space=space).restrict(
         grid
     )
     depth = grid.average(simulator.wavelength, simulator.simulate(truth[None]))[0]
-    noise = 4e-5 * np.random.default_rng(3).standard_normal(22)
+    noise = 8e-5 * np.random.default_rng(3).standard_normal(22)
     spectrum = blank.replace(depth=depth + noise, name="made up")
     space, fixed = exosk.space_for_spectrum(spectrum, wfc3.molecules)
     return Planet(spectrum, TransmissionModel(wfc3.molecules, fixed=fixed, space=space), truth)

@@ -28,7 +28,7 @@ def test_a_model_is_what_its_recipe_says(name):
     assert card.molecules == recipe.molecules
     assert card.columns == COLUMNS
     assert card.sigma_scale == recipe.scale
-    assert card.metrics["n"] == 1000
+    assert card.metrics["n"] > 900
     assert card.n_training > 0.8 * recipe.n_spectra
     assert model.guard.grid == recipe.grid
 
@@ -51,7 +51,7 @@ def test_it_was_calibrated_when_it_was_made(name):
     ("spectrum", "expected"),
     [
         (flat(1.12, 1.65, 0.025), "wfc3"),
-        (flat(0.6, 5.3, 0.03), "prism"),
+        (flat(0.6, 5.3, 0.02), "prism"),
         (flat(2.8, 5.2, 0.005), "prism"),
         (flat(5.0, 11.9, 0.5), "wide"),
         (flat(0.85, 1.6, 0.1), "wide"),
