@@ -81,7 +81,9 @@ class ReadyModel:
         return self.model.judge(self.spectrum, self._star_radius, error)
 
 
-def find_ready_model(spectrum: Spectrum, simulator: Simulator) -> ReadyModel | GridError | RangeError:
+def find_ready_model(
+    spectrum: Spectrum, simulator: Simulator
+) -> ReadyModel | GridError | RangeError:
     """Return the pretrained model for a retrieval, or the error that says why there is none.
 
     Raises
