@@ -47,7 +47,8 @@ SCALE = (0.5, 3.0)
 N_EXACT, N_NESTED = 100, 20
 N_DRAWS, N_ROUNDS = 10_000, 5
 N_BINS = 50  # of the marginals whose divergence is taken
-N_LIVE = 300  # of the comparison with TauREx
+N_LIVE = 1000  # of the runs that importance sampling is compared with
+N_LIVE_TAUREX = 200
 STAGES = ("data", "train", "speed", "calibration", "importance", "nested", "observed", "taurex")
 
 
@@ -155,7 +156,11 @@ def nested(folder: Path, k: int) -> dict[str, Any]:
     spectrum, simulator = unseen(folder, k), forward_model()
     started = time.perf_counter()
     posterior = exosk.nested_sample(
-        exosk.gaussian_log_likelihood(simulator, spectrum), simulator.space, random_state=0
+        exosk.gaussian_log_likelihood(simulator, spectrum),
+        simulator.space,
+        n_live=N_LIVE,
+        n_eff=1500,
+        random_state=0,
     )
     return {
         "seconds": round(time.perf_counter() - started, 2),
@@ -197,7 +202,7 @@ def taurex() -> dict[str, Any]:
         likelihood(simulator.space.sample(2, 0))  # numba compiles
         started = time.perf_counter()
         posterior = exosk.nested_sample(
-            likelihood, simulator.space, n_live=N_LIVE, n_eff=2000, random_state=0
+            likelihood, simulator.space, n_live=N_LIVE_TAUREX, n_eff=1000, random_state=0
         )
         found[name] = {
             "seconds": round(time.perf_counter() - started, 1),

@@ -15,7 +15,7 @@ import numpy as np
 from exosk.inference.tempering import from_normal, to_normal
 from exosk.parameters import ParameterSpace
 
-__all__ = ["Coordinates", "LatentCoordinates", "PriorCoordinates"]
+__all__ = ["Coordinates", "LatentCoordinates", "PriorCoordinates", "log_normal"]
 
 
 class Coordinates(Protocol):
@@ -53,7 +53,7 @@ class PriorCoordinates:
     def normalize(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map (n, d) to coordinates, and return the log of the change of volume."""
         z = to_normal(self.space.to_unit_cube(theta))
-        change = self.space.log_prior(theta) - _log_normal(z)
+        change = self.space.log_prior(theta) - log_normal(z)
         return np.where(np.isfinite(change)[:, None], z, np.nan), change
 
     def restore(self, u: np.ndarray) -> np.ndarray:
@@ -79,13 +79,13 @@ class LatentCoordinates:
     def normalize(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map (n, d) to coordinates, and return the log of the change of volume."""
         u, log_q = (each[0] for each in self._retriever.normalize(self._X, theta[None]))
-        return u, log_q - _log_normal(u)
+        return u, log_q - log_normal(u)
 
     def restore(self, u: np.ndarray) -> np.ndarray:
         """Map coordinates (n, d) back to parameters."""
         return np.asarray(self._retriever.transport(self._X, u[None])[0])
 
 
-def _log_normal(u: np.ndarray) -> np.ndarray:
+def log_normal(u: np.ndarray) -> np.ndarray:
     """Log of the standard normal density at (n, d); zero where u is no number."""
     return np.nan_to_num(-0.5 * np.sum(u**2 + np.log(2 * np.pi), axis=1))

@@ -94,6 +94,8 @@ class PriorProposal:
 class RetrieverProposal:
     """A retriever's posterior of one spectrum, with the retriever's own density.
 
+    In its coordinates, where it has some, it is standard normal.
+
     Parameters
     ----------
     retriever : retriever
@@ -106,7 +108,7 @@ class RetrieverProposal:
         self.space: ParameterSpace = retriever.space_
         self._retriever = retriever
         self._X = X
-        #: Where the posterior is standard normal, if the retriever knows.
+        #: Where this is standard normal, if the retriever knows.
         self.coordinates: Coordinates | None = None
         if getattr(retriever, "has_latent", False):
             self.coordinates = LatentCoordinates(retriever, X)

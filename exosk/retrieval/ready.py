@@ -36,7 +36,8 @@ class ReadyModel:
     Raises
     ------
     RangeError
-        If the simulator has other parameters than the model, or the star's radius is free.
+        If the simulator has other parameters than the model, the star's radius is free, or a stated
+        prior lies outside the model's.
     """
 
     model: PretrainedModel
@@ -44,7 +45,15 @@ class ReadyModel:
     simulator: Simulator
 
     def __post_init__(self) -> None:
-        self.model.row(self.spectrum, self._star_radius, self.simulator.space)
+        own, space = self.proposal().space.bounds, self.simulator.space.bounds
+        apart = np.maximum(own[:, 0], space[:, 0]) >= np.minimum(own[:, 1], space[:, 1])
+        if apart.any():
+            k = int(np.argmax(apart))
+            raise RangeError(
+                f"the prior of {self.simulator.space.names[k]}, {space[k, 0]:g} to "
+                f"{space[k, 1]:g}, lies outside that of the pretrained model {self.model.name}, "
+                f"{own[k, 0]:g} to {own[k, 1]:g}; choose another method"
+            )
 
     @property
     def _star_radius(self) -> float:

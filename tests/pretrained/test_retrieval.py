@@ -65,6 +65,18 @@ def test_other_priors_count_in_the_first_look_already(planet):
     assert ((temperature > 900) & (temperature < 1100)).all()
 
 
+def test_priors_elsewhere_are_refused(planet):
+    priors = {"temperature": Uniform(2000.0, 2900.0)}
+    space, fixed = exosk.space_for_spectrum(
+        planet.spectrum, planet.simulator.molecules, priors=priors
+    )
+    simulator = exosk.get_simulator(
+        "builtin", molecules=planet.simulator.molecules, space=space, fixed=fixed
+    )
+    with pytest.raises(RangeError, match="temperature, 2000 to 2900"):
+        retrieve(planet.spectrum, simulator, method="pretrained")
+
+
 def test_why_there_is_no_model(planet):
     space, fixed = exosk.space_for_spectrum(planet.spectrum, ("H2O",))
     simulator = exosk.get_simulator("builtin", molecules=("H2O",), space=space, fixed=fixed)
