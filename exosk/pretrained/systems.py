@@ -91,11 +91,9 @@ class Systems:
         Raises
         ------
         RangeError
-            If the spectrum has no positive depth, or the priors have other parameters.
+            If a depth is zero or less, or the priors have other parameters.
         """
         radius = reference_radius(spectrum, star_radius)
-        if not radius > 0:
-            raise RangeError("the spectrum has a depth of zero or less; leave this bin out")
         missing = [name for name in _SYSTEM if name not in space]
         if missing:
             raise RangeError(

@@ -142,9 +142,20 @@ def _temperature_prior(equilibrium: float) -> Prior:
 
 
 def reference_radius(spectrum: Spectrum, star_radius: float) -> float:
-    """Return the smallest radius that the planet has in transit, in R_jup, for a star in R_sun."""
-    smallest = np.sqrt(np.nanmin(np.maximum(spectrum.depth, 0)))
-    return float(smallest * star_radius * SOLAR_RADIUS / JUPITER_RADIUS)
+    """Return the smallest radius that the planet has in transit, in R_jup, for a star in R_sun.
+
+    Raises
+    ------
+    RangeError
+        If a depth is not positive.
+    """
+    smallest = float(np.nanmin(spectrum.depth))
+    if not smallest > 0:
+        raise RangeError(
+            f"the spectrum has a depth of {smallest:g}, zero or less, from which no radius "
+            f"follows; leave that bin out, or state a prior of planet_radius"
+        )
+    return float(np.sqrt(smallest) * star_radius * SOLAR_RADIUS / JUPITER_RADIUS)
 
 
 def _from_meta(meta: Mapping[str, Any], name: str, option: str) -> float:
