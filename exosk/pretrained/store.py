@@ -20,9 +20,10 @@ __all__ = ["choose_pretrained", "load_pretrained", "save_guard"]
 
 FOLDER = Path(__file__).parent / "embedded"
 _SETTINGS = "settings"
-# Of the spectrum's bins, what a model must see to be chosen; in widths of its own bins, how much
-# wider than those it learned to see they may be.
-_COVERED, _COARSER = 0.9, 1.5
+# Of the spectrum's bins, what a model should see, and must; and how much wider than those that it
+# learned to see they may be, all but a tenth of them.
+_COVERED, _LEAST_COVERED = 0.9, 0.5
+_COARSER, _USUAL = 1.5, 0.9
 
 
 def load_pretrained(name: str, folder: Path = FOLDER) -> PretrainedModel:
@@ -75,21 +76,28 @@ def save_guard(guard: SpectrumGuard, name: str, folder: Path = FOLDER) -> None:
 def choose_pretrained(spectrum: Spectrum) -> str:
     """Return the name of the model for a spectrum: the most special one that sees it.
 
+    If none sees nine tenths of its bins, it is the one that sees most.
+
     Raises
     ------
     RangeError
-        If none sees nine tenths of its bins.
+        If none sees more than half of the bins, or these are too coarse.
     """
     grid = spectrum.without_missing().grid
+    share: dict[str, float] = {}
     for name, recipe in RECIPES.items():
         low, high = recipe.grid.range
         inside = (grid.wavelength > low) & (grid.wavelength < high)
-        if inside.mean() < _COVERED:
-            continue
-        resolution = recipe.grid.wavelength[0] / (2 * recipe.grid.half_width[0])
-        widths = (2 * grid.half_width / grid.wavelength * resolution)[inside]
-        if widths.max() <= _COARSER * recipe.merged:
-            return name
+        finest = np.interp(grid.wavelength, recipe.grid.wavelength, 2 * recipe.grid.half_width)
+        widths = (2 * grid.half_width / finest)[inside]
+        # A photometric point among many bins does no harm.
+        if inside.any() and np.quantile(widths, _USUAL) <= _COARSER * recipe.merged:
+            share[name] = float(inside.mean())
+    whole = [name for name in share if share[name] >= _COVERED]
+    if whole:
+        return whole[0]
+    if share and max(share.values()) > _LEAST_COVERED:
+        return max(share, key=lambda name: share[name])
     low, high = grid.range
     ranges = ", ".join(f"{r.grid.range[0]:g}-{r.grid.range[1]:g}" for r in RECIPES.values())
     raise RangeError(
