@@ -49,6 +49,8 @@ N_DRAWS, N_ROUNDS = 10_000, 5
 N_BINS = 50  # of the marginals whose divergence is taken
 N_LIVE = 1000  # of the runs that importance sampling is compared with
 N_LIVE_TAUREX = 200
+# Of the likelihood, after which a run is given up: some of nautilus's find no way to the end.
+MOST_CALLS = 150_000
 STAGES = ("data", "train", "speed", "calibration", "importance", "nested", "observed", "taurex")
 
 
@@ -155,13 +157,17 @@ def nested(folder: Path, k: int) -> dict[str, Any]:
     """Sample one unseen spectrum by nested sampling."""
     spectrum, simulator = unseen(folder, k), forward_model()
     started = time.perf_counter()
-    posterior = exosk.nested_sample(
-        exosk.gaussian_log_likelihood(simulator, spectrum),
-        simulator.space,
-        n_live=N_LIVE,
-        n_eff=1500,
-        random_state=0,
-    )
+    try:
+        posterior = exosk.nested_sample(
+            exosk.gaussian_log_likelihood(simulator, spectrum),
+            simulator.space,
+            n_live=N_LIVE,
+            n_eff=1500,
+            n_like_max=MOST_CALLS,
+            random_state=0,
+        )
+    except exosk.ExoskError as error:
+        return {"seconds": round(time.perf_counter() - started, 2), "gave_up": str(error)}
     return {
         "seconds": round(time.perf_counter() - started, 2),
         "meta": posterior.meta,
@@ -277,7 +283,12 @@ def summary(folder: Path) -> dict[str, Any]:
             "median_seconds": float(np.median([run["seconds"] for run in runs["importance"]])),
         }
     if runs["nested"]:
-        pairs = list(zip(runs["importance"], runs["nested"], strict=False))
+        pairs = [
+            (one, other)
+            for one, other in zip(runs["importance"], runs["nested"], strict=False)
+            if "gave_up" not in other
+        ]
+        ended = [other for _, other in pairs]
         difference = [a["meta"]["log_evidence"] - b["meta"]["log_evidence"] for a, b in pairs]
         found["nested"] = {
             "n": len(pairs),
@@ -289,10 +300,9 @@ def summary(folder: Path) -> dict[str, Any]:
             "divergence_of_the_flow_mnat": float(
                 np.mean([divergence(a["flow_marginals"], b["marginals"]) for a, b in pairs])
             ),
-            "median_seconds": float(np.median([run["seconds"] for run in runs["nested"]])),
-            "median_simulations": float(
-                np.median([run["meta"]["n_simulations"] for run in runs["nested"]])
-            ),
+            "gave_up": len(runs["nested"]) - len(ended),
+            "median_seconds": float(np.median([run["seconds"] for run in ended])),
+            "median_simulations": float(np.median([run["meta"]["n_simulations"] for run in ended])),
         }
     return found
 

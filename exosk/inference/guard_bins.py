@@ -47,10 +47,10 @@ def merged_bins(grid: SpectralGrid, finest: SpectralGrid) -> SpectralGrid:
     edges: list[list[float]] = []
     for k in np.flatnonzero((grid.lower >= low) & (grid.upper <= high)):
         lower, upper = float(grid.lower[k]), float(grid.upper[k])
-        # A tenth of a bin is rounding of published edges.
-        touches = edges and lower - edges[-1][1] < 0.1 * (upper - lower)
-        if touches and edges[-1][1] - edges[-1][0] < 0.99 * width[k]:
-            edges[-1][1] = upper
+        # A tenth of a bin is rounding of published edges; bins of several instruments may overlap.
+        gap = (lower - edges[-1][1]) / (upper - lower) if edges else 1.0
+        if gap < -0.1 or (gap < 0.1 and edges[-1][1] - edges[-1][0] < 0.99 * width[k]):
+            edges[-1][1] = max(edges[-1][1], upper)
         else:
             edges.append([max(lower, edges[-1][1]) if edges else lower, upper])
     if not edges:

@@ -74,6 +74,11 @@ def test_bins_on_both_sides_of_a_gap_stay_apart():
     np.testing.assert_allclose(joined.lower, [1.1, 1.6])
 
 
+def test_bins_that_overlap_become_one():
+    two = exosk.SpectralGrid([1.1, 1.12, 1.3], [1.15, 1.17, 1.35])
+    np.testing.assert_allclose(merged_bins(two, FINE).upper, [1.17, 1.35])
+
+
 def test_a_spectrum_elsewhere_is_refused():
     with pytest.raises(GridError, match="no bin"):
         merged_bins(exosk.SpectralGrid.from_edges([3.0, 3.1, 3.2]), FINE)
