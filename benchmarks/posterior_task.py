@@ -10,7 +10,8 @@ eight free parameters; errors of 0.5 to 3 times the observation's, and random ga
 - 100 unseen spectra are made exact by importance sampling (asked: median efficiency of .1, no
   failure unannounced);
 - 20 of these are sampled by nested sampling too (asked: evidences within 0.2, mean Jensen-Shannon
-  divergence of the marginals 20 mnat);
+  divergence of the marginals 20 mnat), and once more with twice the live points where the evidences
+  differ by more;
 - the observation itself is fitted by nested sampling (asked: three minutes on two cores), and by
   the flow and importance sampling;
 - a smaller run of it is timed with the built-in simulator and with TauREx (the plugin).
@@ -51,7 +52,9 @@ N_LIVE = 1000  # of the runs that importance sampling is compared with
 N_LIVE_TAUREX = 200
 # Of the likelihood, after which a run is given up: some of nautilus's find no way to the end.
 MOST_CALLS = 150_000
-STAGES = ("data", "train", "speed", "calibration", "importance", "nested", "observed", "taurex")
+STAGES = (
+    "data", "train", "speed", "calibration", "importance", "nested", "again", "observed", "taurex",
+)  # fmt: skip
 
 
 def observation() -> exosk.Spectrum:
@@ -153,7 +156,7 @@ def exact(folder: Path, k: int) -> dict[str, Any]:
     }
 
 
-def nested(folder: Path, k: int) -> dict[str, Any]:
+def nested(folder: Path, k: int, n_live: int = N_LIVE) -> dict[str, Any]:
     """Sample one unseen spectrum by nested sampling."""
     spectrum, simulator = unseen(folder, k), forward_model()
     started = time.perf_counter()
@@ -161,9 +164,9 @@ def nested(folder: Path, k: int) -> dict[str, Any]:
         posterior = exosk.nested_sample(
             exosk.gaussian_log_likelihood(simulator, spectrum),
             simulator.space,
-            n_live=N_LIVE,
+            n_live=n_live,
             n_eff=1500,
-            n_like_max=MOST_CALLS,
+            n_like_max=MOST_CALLS * n_live // N_LIVE,
             random_state=0,
         )
     except exosk.ExoskError as error:
@@ -224,6 +227,23 @@ def unseen(folder: Path, k: int) -> exosk.Spectrum:
     test, spectrum = exosk.Dataset.load(folder / "test.h5"), observation()
     noise = np.random.default_rng([7, k]).standard_normal(len(spectrum))
     return spectrum.replace(depth=np.asarray(test.X[k], dtype=float) + spectrum.sigma * noise)
+
+
+def differing(folder: Path) -> list[int]:
+    """Spectra whose evidence by nested sampling is not that by importance, to 0.2."""
+    found = []
+    for path in sorted((folder / "nested").glob("*.json")):
+        one, other = (
+            json.loads((folder / kind / path.name).read_text("utf-8"))
+            for kind in ("importance", "nested")
+        )
+        if "meta" in other and abs(_difference(one, other)) > 0.2:
+            found.append(int(path.stem))
+    return found
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> float:
+    return float(one["meta"]["log_evidence"] - other["meta"]["log_evidence"])
 
 
 def marginals(posterior: exosk.Posterior) -> list[list[float]]:
@@ -289,7 +309,7 @@ def summary(folder: Path) -> dict[str, Any]:
             if "gave_up" not in other
         ]
         ended = [other for _, other in pairs]
-        difference = [a["meta"]["log_evidence"] - b["meta"]["log_evidence"] for a, b in pairs]
+        difference = [_difference(a, b) for a, b in pairs]
         found["nested"] = {
             "n": len(pairs),
             "log_evidence_differences": np.round(difference, 3).tolist(),
@@ -300,6 +320,12 @@ def summary(folder: Path) -> dict[str, Any]:
             "divergence_of_the_flow_mnat": float(
                 np.mean([divergence(a["flow_marginals"], b["marginals"]) for a, b in pairs])
             ),
+            "of_those_that_differ_with_twice_the_live_points": {
+                path.stem: round(
+                    _difference(runs["importance"][int(path.stem)], json.loads(path.read_text())), 3
+                )
+                for path in sorted((folder / "again").glob("*.json"))
+            },
             "gave_up": len(runs["nested"]) - len(ended),
             "median_seconds": float(np.median([run["seconds"] for run in ended])),
             "median_simulations": float(np.median([run["meta"]["n_simulations"] for run in ended])),
@@ -325,6 +351,10 @@ def main(arguments: argparse.Namespace) -> None:
         "nested": lambda: [
             keep(folder / "nested" / f"{k:03d}.json", lambda k=k: nested(folder, k))
             for k in range(arguments.nested)
+        ],
+        "again": lambda: [
+            keep(folder / "again" / f"{k:03d}.json", lambda k=k: nested(folder, k, 2 * N_LIVE))
+            for k in differing(folder)
         ],
         "observed": lambda: keep(folder / "observed.json", lambda: observed(folder)),
         "taurex": lambda: keep(folder / "taurex.json", taurex),

@@ -114,7 +114,7 @@ def importance(name: str) -> list[dict[str, Any]]:
             space,
             n=8000,
             n_rounds=4,
-            n_effective=300,
+            n_effective=250,
             n_most=40_000,
             random_state=0,
         )

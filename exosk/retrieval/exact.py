@@ -39,7 +39,7 @@ _N_ERRORS = 100  # draws that the model's error is taken for
 _N_BLIND, _N_NEAR = 2000, 50
 # Simulations of importance sampling at least and at most, rounds between which its proposal learns
 # (of the least), and what the draws shall be worth.
-_N_DRAWS, _MOST_DRAWS, _N_ROUNDS, _N_EFFECTIVE = 8000, 40_000, 4, 300
+_N_DRAWS, _MOST_DRAWS, _N_ROUNDS, _N_EFFECTIVE = 8000, 40_000, 4, 250
 # Particles of Hamiltonian moves, each of which costs several simulations with gradients.
 _N_SLIDING = 300
 
