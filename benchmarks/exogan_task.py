@@ -97,6 +97,13 @@ def mlp() -> Any:
     )
 
 
+def flow() -> Any:
+    """A normalising flow, for a fraction of the rows."""
+    return exosk.FlowRetriever(
+        grid=GRID, augmentation=noise_and_gaps(), max_epochs=25, verbose=1, random_state=0
+    )
+
+
 def short_gan(**changes: Any) -> Any:
     """Make a GAN that is trained for a few minutes, to compare others with."""
     proposal = exosk.MLPRetriever(max_epochs=VARIANT_PROPOSAL_EPOCHS)
@@ -124,10 +131,13 @@ METHODS: dict[str, Callable[[], Any]] = {
     "gan": gan,
     "mlp": mlp,
     "cnn": cnn,
+    "flow": flow,
     "as published": published,
     **{name: (lambda changes=changes: short_gan(**changes)) for name, changes in VARIANTS.items()},
 }
-ROWS = {"as published": 20_000, "cnn": 40_000} | dict.fromkeys(VARIANTS, VARIANT_ROWS)
+ROWS = {"as published": 20_000, "cnn": 40_000, "flow": 60_000} | dict.fromkeys(
+    VARIANTS, VARIANT_ROWS
+)
 
 
 def slug(name: str) -> str:
@@ -182,11 +192,11 @@ def evaluate(
         found[method] = {"training": training}
         model = exosk.load_model(place).estimator
         model.set_params(verbose=0, **EVALUATED_WITH.get(method, {}))
-        score = evaluate_other if method in ("mlp", "cnn") else evaluate_gan
+        score = evaluate_other if method in ("mlp", "cnn", "flow") else evaluate_gan
         some = few.get(method, test)
         add(method, "30 ppm", score, model, some, 30)
         add(method, "WFC3, 30 ppm", score, model, some, 30, IN_WFC3)
-        if method in few or method == "cnn":
+        if method in few or method in ("cnn", "flow"):
             continue
         for ppm in NOISE_PPM:
             if ppm != 30:
