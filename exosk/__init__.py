@@ -16,6 +16,7 @@ __version__ = metadata.version("exosk")
 _HOME = {
     "AspaEncoder": "exosk.preprocessing",
     "BinDropout": "exosk.augmentation",
+    "BinMerger": "exosk.augmentation",
     "check_model": "exosk.evaluation",
     "CNNDetector": "exosk.models",
     "CNNRetriever": "exosk.models",
@@ -23,7 +24,6 @@ _HOME = {
     "ConformalRetriever": "exosk.inference",
     "ContaminationInjector": "exosk.augmentation",
     "ContinuumRemover": "exosk.preprocessing",
-    "BinMerger": "exosk.augmentation",
     "CoverageDropout": "exosk.augmentation",
     "Dataset": "exosk.datasets",
     "evaluate_detector": "exosk.evaluation",

@@ -10,7 +10,7 @@ import numpy as np
 from exosk.grids import SpectralGrid
 from exosk.inference.guard_scores import Strangeness
 
-__all__ = ["ROUNDING", "explanations", "is_alarm", "sentence"]
+__all__ = ["ROUNDING", "explanations", "is_alarm", "judged", "sentence"]
 
 # Of a p-value that is compared with a rate.
 ROUNDING = 1e-9
@@ -78,6 +78,14 @@ def explanations(
 def is_alarm(p: float, false_alarm_rate: float) -> bool:
     """Whether a p-value is an alarm at this rate."""
     return p <= false_alarm_rate * (1 + ROUNDING)
+
+
+def judged(found: dict[str, Any], false_alarm_rate: float) -> dict[str, Any]:
+    """Add to what a guard found the sentence (``verdict``), and whether it is an alarm."""
+    return found | {
+        "verdict": sentence(found, false_alarm_rate),
+        "outside": is_alarm(found["p_value"], false_alarm_rate),
+    }
 
 
 def sentence(found: dict[str, Any], false_alarm_rate: float) -> str:

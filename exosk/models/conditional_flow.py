@@ -59,12 +59,11 @@ class ConditionalFlow:
 
     def normalize(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Undo :meth:`transport`, (n, m, d), in double precision; and log densities, (n, m)."""
-        head, features = copy.deepcopy(self.head).double(), self.features.double()
         normal, log_q = np.empty(z.shape), np.empty(z.shape[:2])
         with torch.inference_mode():
             for part in _parts(*z.shape[:2]):
-                rows = features[part[0], None]
-                u, density = head.normalize(torch.as_tensor(z[part]), rows)
+                rows = self.features[part[0], None]
+                u, density = self.head.normalize(torch.as_tensor(z[part]), rows)
                 normal[part], log_q[part] = u.numpy(), density.numpy()
         return normal, log_q
 

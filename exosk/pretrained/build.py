@@ -32,6 +32,7 @@ from exosk.pretrained.systems import COLUMNS, Systems
 from exosk.rows import join_rows
 from exosk.simulators import TransmissionModel
 from exosk.simulators.binned import simulate_in_bins
+from exosk.simulators.quantities import default_space
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
 
 _BATCH = 1024
@@ -44,7 +45,7 @@ _LIMIT = 3.0
 
 
 def simulate(
-    recipe: Recipe, n: int, seed: int, systems: Systems | None = None
+    recipe: Recipe, n: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, Systems, dict[str, Any]]:
     """Simulate atmospheres of random planets.
 
@@ -58,7 +59,7 @@ def simulate(
     provenance : dict
     """
     random = check_random_state(seed)
-    systems = draw_systems(n, random) if systems is None else systems
+    systems = draw_systems(n, random)
     simulator = TransmissionModel(recipe.molecules, fixed={"star_radius": 1.0}).restrict(
         recipe.grid
     )
@@ -140,7 +141,7 @@ def make_flow(recipe: Recipe, seed: int, **settings: Any) -> FlowRetriever:
 def training_set(recipe: Recipe, n: int, seed: int) -> tuple[Dataset, np.ndarray]:
     """Simulate what a flow learns: a data set, and the rows of X."""
     depth, unit, systems, provenance = simulate(recipe, n, seed)
-    names = TransmissionModel(recipe.molecules, fixed={"star_radius": 1.0}).space.names
+    names = default_space(recipe.molecules).names
     space = ParameterSpace([Parameter(name, Uniform(0.0, 1.0)) for name in names])
     provenance |= {"n_spectra": len(depth), "seed": seed, "recipe": recipe.title}
     sigma = recipe.sigma(recipe.grid.wavelength)

@@ -10,17 +10,16 @@ import numpy as np
 from exosk.exceptions import RangeError
 from exosk.inference import SpectrumGuard
 from exosk.inference.guard_bins import averaged, merged_bins
-from exosk.inference.guard_verdict import is_alarm, sentence
+from exosk.inference.guard_verdict import judged
 from exosk.models.fitted import FittedModel
 from exosk.parameters import ParameterSpace
 from exosk.preprocessing import Rebinner
 from exosk.pretrained.proposal import SystemProposal
 from exosk.pretrained.recipes import Recipe
-from exosk.pretrained.systems import Systems
+from exosk.pretrained.systems import Systems, reference_depth
 from exosk.rows import join_rows
 from exosk.simulators.system import reference_radius
 from exosk.spectra import SpectralGrid, Spectrum
-from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
 
 __all__ = ["PretrainedModel"]
 
@@ -119,14 +118,9 @@ class PretrainedModel:
         grid = merged_bins(whole.grid, self.grid)
         row = whole.to_row()
         average = Rebinner(grid, whole.grid).fit(row)
-        unit = (reference_radius(spectrum, star_radius) * JUPITER_RADIUS) ** 2
-        unit /= (star_radius * SOLAR_RADIUS) ** 2
+        unit = reference_depth(reference_radius(spectrum, star_radius), star_radius)
         sigma = np.sqrt((average.matrix_**2) @ whole.sigma**2)
         seen = join_rows(average.transform(row) / unit, sigma[None] / unit)
         of_model = Rebinner(grid, self.grid).fit(np.ones((1, self.grid.n_bins))).matrix_
         guard = averaged(self.guard, of_model, grid)
-        found = guard.explain(seen)[0]
-        return found | {
-            "verdict": sentence(found, guard.false_alarm_rate),
-            "outside": is_alarm(found["p_value"], guard.false_alarm_rate),
-        }
+        return judged(guard.explain(seen)[0], guard.false_alarm_rate)

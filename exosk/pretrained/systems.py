@@ -34,7 +34,7 @@ from exosk.simulators.system import (
 from exosk.spectra import Spectrum
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
 
-__all__ = ["COLUMNS", "Systems"]
+__all__ = ["COLUMNS", "Systems", "reference_depth"]
 
 #: What stands behind depths and errors in a row.
 COLUMNS = (
@@ -46,6 +46,11 @@ COLUMNS = (
 _SYSTEM = ("planet_radius", "planet_mass", "temperature")
 # Of the equilibrium temperature: where a prior of temperature has its middle.
 _MIDDLE = float(np.mean(TEMPERATURE_SHARE))
+
+
+def reference_depth(radius: Any, star_radius: float) -> Any:
+    """Return the depth of a radius in R_jup before a star in R_sun."""
+    return (radius * JUPITER_RADIUS / (star_radius * SOLAR_RADIUS)) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +126,7 @@ class Systems:
 
     def unit(self, star_radius: float = 1.0) -> np.ndarray:
         """Return the depth of the reference radius before a star in R_sun, shape (n,)."""
-        return (self.radius * JUPITER_RADIUS / (star_radius * SOLAR_RADIUS)) ** 2
+        return reference_depth(self.radius, star_radius)
 
     def space(self, molecules: Sequence[str]) -> ParameterSpace:
         """Return the priors of a single planet, with the default ones of all else."""

@@ -14,7 +14,7 @@ from exosk.augmentation import NoiseInjector
 from exosk.datasets import Dataset
 from exosk.evaluation import interval_coverage
 from exosk.inference import SpectrumGuard
-from exosk.inference.guard_verdict import is_alarm, sentence
+from exosk.inference.guard_verdict import judged
 from exosk.models import FlowRetriever, ForestRetriever, InpaintingGANRetriever, MoleculeDetector
 from exosk.models.final_step import FinalStep
 from exosk.models.recipes import spectra_to_score
@@ -157,11 +157,7 @@ def _guard(train: Dataset, spectrum: Spectrum, random_state: int) -> dict[str, A
         return None
     guard = SpectrumGuard(train.grid, random_state=random_state, **_GUARD)
     guard.fit(train.with_sigma(spectrum.sigma))
-    found = guard.explain(spectrum.to_row(sigma=True))[0]
-    return found | {
-        "verdict": sentence(found, guard.false_alarm_rate),
-        "outside": is_alarm(found["p_value"], guard.false_alarm_rate),
-    }
+    return judged(guard.explain(spectrum.to_row(sigma=True))[0], guard.false_alarm_rate)
 
 
 def _score_retriever(model: Any, X: np.ndarray, test: Dataset) -> list[dict[str, Any]]:
