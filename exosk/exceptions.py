@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "DownloadError",
     "ExoskError",
     "FileFormatError",
     "GridError",
@@ -39,6 +40,18 @@ class RangeError(ExoskError, ValueError):
 
 class FileFormatError(ExoskError, ValueError):
     """A file is not what it claims to be, or cannot be read without guessing."""
+
+
+class DownloadError(ExoskError, OSError):
+    """A file or an answer could not be fetched, or is not what was asked for.
+
+    Attributes
+    ----------
+    status : int or None
+        What a server that refused answered, as 404.
+    """
+
+    status: int | None = None
 
 
 class PluginError(ExoskError, RuntimeError):

@@ -15,7 +15,7 @@ ORDER = [
     ["units", "storage", "averaging"],
     ["grids"],
     ["spectra", "rows", "parameters", "posterior"],
-    ["plugin", "cluster"],
+    ["plugin", "cluster", "downloads"],
     ["opacities", "instruments"],
     ["simulators", "sources"],
     ["datasets", "preprocessing", "augmentation"],

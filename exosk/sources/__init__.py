@@ -2,15 +2,18 @@
 
 from exosk.sources.embedded import EmbeddedSource
 from exosk.sources.files import read_spectrum, write_spectrum
-from exosk.sources.load import load_spectrum
+from exosk.sources.load import complete_system, load_spectrum, search_spectra
 from exosk.sources.naming import fold_name
-from exosk.sources.protocol import Source
+from exosk.sources.protocol import Listing, Source
 
 __all__ = [
     "EmbeddedSource",
+    "Listing",
     "Source",
+    "complete_system",
     "fold_name",
     "load_spectrum",
     "read_spectrum",
+    "search_spectra",
     "write_spectrum",
 ]

@@ -1,4 +1,4 @@
-"""A spectrum by name or by path, from whichever source has it."""
+"""A spectrum by name or by path, and what is published of its system, from whoever has it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from typing import Any
 from exosk.exceptions import ExoskError, UnknownNameError
 from exosk.plugin import default_manager
 from exosk.sources.files import read_spectrum
-from exosk.sources.protocol import Source
+from exosk.sources.naming import fold_name
+from exosk.sources.protocol import Listing, Source
 from exosk.spectra import Spectrum
 
-__all__ = ["load_spectrum"]
+__all__ = ["SYSTEM", "complete_system", "load_spectrum", "registered_sources", "search_spectra"]
+
+#: What a retrieval wants to know of a planet and its star, as keys of a spectrum's `meta`.
+SYSTEM = ("star_radius", "planet_mass", "equilibrium_temperature")
 
 # ".csv" is a suffix, the ".01" of "TOI-1234.01" is a planet's number.
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
@@ -60,7 +64,7 @@ def load_spectrum(
     name = os.fspath(name_or_path)
     known: list[str] = []
     failures: list[str] = []
-    for source in _registered_sources(failures) if sources is None else sources:
+    for _, source in registered_sources(failures) if sources is None else _numbered(sources):
         try:
             return source.load(name)
         except UnknownNameError:
@@ -72,8 +76,100 @@ def load_spectrum(
     raise UnknownNameError("; ".join([str(unknown).rstrip("."), *failures])) from None
 
 
-def _registered_sources(failures: list[str]) -> Iterator[Source]:
-    """Make the sources one at a time: a later one may never be needed, and one may fail."""
+def search_spectra(
+    text: str = "", sources: Iterable[tuple[str, Source]] | None = None
+) -> tuple[list[tuple[str, Listing]], list[str]]:
+    """Find observations by a part of their planet's name, their instrument or their reference.
+
+    Parameters
+    ----------
+    text : str
+        Words that must all be there. Case, spaces, hyphens and zeros before a number do not matter
+        in a planet's name: ``"wasp 96"`` finds WASP-96 b.
+    sources : iterable of (str, Source), optional
+        Names and sources; all that are registered when not given.
+
+    Returns
+    -------
+    found : list of (str, Listing)
+        The source's name and what it lists, in its order.
+    failures : list of str
+        Which sources could not be asked, and why.
+    """
+    failures: list[str] = []
+    found = []
+    for label, source in registered_sources(failures) if sources is None else sources:
+        try:
+            listings = _listings(source)
+        except (ExoskError, OSError) as error:
+            failures.append(f"{label} could not be asked: {error}")
+            continue
+        found.extend((label, listing) for listing in listings if _fits(listing, text))
+    return found, failures
+
+
+def complete_system(
+    spectrum: Spectrum, sources: Iterable[tuple[str, Source]] | None = None
+) -> Spectrum:
+    """Fill in what a spectrum does not say of its planet and star, from who has published values.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        With the planet's name.
+    sources : iterable of (str, Source), optional
+        Asked in this order, if they know systems; all that are registered when not given.
+
+    Returns
+    -------
+    Spectrum
+        The same, if nothing of :data:`SYSTEM` is missing, or nobody knows. Otherwise its `meta` has
+        the values, and in ``"notes"`` which they are, whose, and who was asked; or why nobody could
+        be.
+    """
+    failures: list[str] = []
+    meta = dict(spectrum.meta)
+    notes: list[str] = []
+    for label, source in registered_sources(failures) if sources is None else sources:
+        missing = [name for name in SYSTEM if name not in meta]
+        if not missing or not spectrum.name:
+            break
+        if not hasattr(source, "system"):
+            continue
+        try:
+            system = source.system(spectrum.name)
+        except UnknownNameError:
+            continue
+        except (ExoskError, OSError) as error:
+            failures.append(f"{label} could not be asked for the system's parameters: {error}")
+            continue
+        known = {*meta, "references", "origin"}
+        taken = [name for name in missing if name in system]
+        if not taken:
+            continue
+        # A value and its error are one publication's: neither is taken without the other.
+        meta |= {k: v for k, v in system.items() if k.removesuffix("_err") not in known}
+        notes.append(_said(system, taken))
+    if notes or (failures and any(name not in meta for name in SYSTEM)):
+        meta["notes"] = [*meta.get("notes", []), *notes, *(() if notes else failures)]
+        return spectrum.replace(meta=meta)
+    return spectrum
+
+
+def registered_sources(failures: list[str]) -> Iterator[tuple[str, Source]]:
+    """Make all sources that are registered, one at a time: a later one may never be needed.
+
+    Parameters
+    ----------
+    failures : list of str
+        Takes why a source could not be made.
+
+    Yields
+    ------
+    name : str
+        That it is registered under.
+    source : Source
+    """
     manager = default_manager()
     names = manager.names("sources")
     # What is at hand answers before an archive is asked.
@@ -83,7 +179,11 @@ def _registered_sources(failures: list[str]) -> Iterator[Source]:
         except ExoskError as error:
             failures.append(str(error))
         else:
-            yield source
+            yield name, source
+
+
+def _numbered(sources: Iterable[Source]) -> Iterator[tuple[str, Source]]:
+    return ((type(source).__name__, source) for source in sources)
 
 
 def _is_path(name_or_path: str | os.PathLike[str]) -> bool:
@@ -103,3 +203,30 @@ def _names(source: Source) -> list[str]:
         return source.names()
     except (ExoskError, OSError):
         return []
+
+
+def _listings(source: Source) -> list[Listing]:
+    if hasattr(source, "listings"):
+        return list(source.listings())
+    return [Listing(name, name) for name in source.names()]
+
+
+def _fits(listing: Listing, text: str) -> bool:
+    said = " ".join((listing.name, listing.instrument, listing.reference)).casefold()
+    planet = fold_name(listing.planet)
+
+    def in_name(part: str) -> bool:
+        # WASP-9 is not WASP-96.
+        return re.search(re.escape(fold_name(part)) + r"(?!\d)", planet) is not None
+
+    return in_name(text) or all(word in said or in_name(word) for word in text.casefold().split())
+
+
+def _said(system: dict[str, Any], taken: list[str]) -> str:
+    references = system.get("references", {})
+    values = ", ".join(
+        f"{name.replace('_', ' ')} {system[name]:g}"
+        + (f" ({references[name]})" if references.get(name) else "")
+        for name in taken
+    )
+    return f"Taken from {system.get('origin', 'a catalogue')}: {values}."

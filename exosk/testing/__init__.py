@@ -14,7 +14,16 @@ itself does not need.
 
 from exosk.testing.instrument import InstrumentSuite
 from exosk.testing.opacity import OpacitySuite
+from exosk.testing.server import Answer, LocalServer, Request
 from exosk.testing.simulator import SimulatorSuite
 from exosk.testing.source import SourceSuite
 
-__all__ = ["InstrumentSuite", "OpacitySuite", "SimulatorSuite", "SourceSuite"]
+__all__ = [
+    "Answer",
+    "InstrumentSuite",
+    "LocalServer",
+    "OpacitySuite",
+    "Request",
+    "SimulatorSuite",
+    "SourceSuite",
+]

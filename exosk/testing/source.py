@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from exosk.exceptions import UnknownNameError
-from exosk.sources import Source, fold_name
+from exosk.sources import Listing, Source, fold_name
+from exosk.sources.load import SYSTEM
 from exosk.spectra import Spectrum
 from exosk.testing.suite import Suite, check_citation, check_json, check_pickle, check_refused
 
@@ -37,6 +38,10 @@ class SourceSuite(Suite):
     def examples(self, source: Any) -> list[str]:
         """Return the names that are loaded: the first ones unless overridden."""
         return list(source.names()[: self.n])
+
+    def planets(self, source: Any) -> list[str]:
+        """Return planets whose systems are asked for: those of the examples unless overridden."""
+        return sorted({source.load(name).name for name in self.examples(source)})
 
     def test_it_is_a_source(self, source: Any) -> None:
         """It has all that exosk asks for."""
@@ -119,6 +124,37 @@ class SourceSuite(Suite):
                 f"the unknown name {name!r} raises {type(error).__name__}; raise UnknownNameError "
                 f"(UnknownNameError.suggest names the nearest)"
             )
+
+    def test_what_it_describes_it_can_load(self, source: Any) -> None:
+        """Where it describes its observations without loading them."""
+        if not hasattr(source, "listings"):
+            pytest.skip("the source describes nothing beforehand")
+        listings = source.listings()
+        assert all(isinstance(listing, Listing) for listing in listings)
+        strangers = sorted({listing.name for listing in listings} - set(source.names()))
+        assert not strangers, f"listings() has names that names() lacks: {', '.join(strangers)}"
+        examples = self.examples(source)
+        for listing in (one for one in listings if one.name in examples):
+            spectrum = source.load(listing.name)
+            assert fold_name(spectrum.name) == fold_name(listing.planet), (
+                f"{listing.name} is listed as {listing.planet} and loaded as {spectrum.name}"
+            )
+
+    def test_what_it_knows_of_a_system_says_whose_it_is(self, source: Any) -> None:
+        """Where it knows the parameters of planets and stars, which become priors."""
+        if not hasattr(source, "system"):
+            pytest.skip("the source knows no systems")
+        for planet in self.planets(source):
+            system = source.system(planet)
+            check_json(system, f"the system of {planet}")
+            assert system.get("origin"), f"the system of {planet} does not say who was asked"
+            known = [name for name in SYSTEM if name in system]
+            assert known, f"nothing is known of the system of {planet}; raise UnknownNameError"
+            for name in known:
+                assert system[name] > 0, f"{name} of {planet} is {system[name]}"
+                assert system["references"].get(name), f"nobody is named for {name} of {planet}"
+        error = check_refused(lambda: source.system("no such planet"), "an unknown planet")
+        assert isinstance(error, UnknownNameError), "an unknown planet raises UnknownNameError"
 
     def test_it_survives_pickling(self, source: Any) -> None:
         """Jobs in other processes may load spectra."""

@@ -11,7 +11,7 @@ import pytest
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.instruments import Instrument
 from exosk.opacities import LOG_FLOOR, CollisionTable, OpacityTable, get_opacity
-from exosk.sources import fold_name
+from exosk.sources import Listing, fold_name
 from exosk.spectra import SpectralGrid, Spectrum
 from exosk.testing import InstrumentSuite, OpacitySuite, SourceSuite
 
@@ -199,6 +199,14 @@ class Shelf:
         depth = np.full(10, 0.01)
         return Spectrum(GRID, depth, depth / 100, name, reference="made up", meta={"a": 1})
 
+    def listings(self):
+        return [Listing(name, self.spectrum(name).name) for name in self.names()]
+
+    def system(self, planet):
+        if fold_name(planet) not in ("hd1b", "hd2b"):
+            raise UnknownNameError.suggest("planet", planet, self.names())
+        return {"star_radius": 1.0, "references": {"star_radius": "made up"}, "origin": "a shelf"}
+
 
 def shelf(**changes):
     return type("Changed", (Shelf,), changes)()
@@ -266,6 +274,33 @@ SOURCES = [
     ("test_spelling_does_not_matter", lambda: shelf(load=exact), "fold_name"),
     ("test_an_unknown_name_is_told_as_such", lambda: shelf(load=lookup), "raises KeyError"),
     ("test_an_unknown_name_is_told_as_such", lambda: shelf(load=out_of_range), "UnknownNameError"),
+    (
+        "test_what_it_describes_it_can_load",
+        lambda: shelf(listings=lambda self: [Listing("hd-3b", "HD 3 b")]),
+        "names.. lacks: hd-3b",
+    ),
+    (
+        "test_what_it_describes_it_can_load",
+        lambda: shelf(listings=lambda self: [Listing("hd-1b", "HD 2 b")]),
+        "listed as HD 2 b and loaded as hd-1b",
+    ),
+    (
+        "test_what_it_knows_of_a_system_says_whose_it_is",
+        lambda: shelf(system=lambda self, planet: {"origin": "a shelf"}),
+        "nothing is known",
+    ),
+    (
+        "test_what_it_knows_of_a_system_says_whose_it_is",
+        lambda: shelf(system=lambda self, planet: {"star_radius": 1.0, "references": {}}),
+        "who was asked",
+    ),
+    (
+        "test_what_it_knows_of_a_system_says_whose_it_is",
+        lambda: shelf(
+            system=lambda self, planet: {"star_radius": 1.0, "references": {}, "origin": "a shelf"}
+        ),
+        "nobody is named",
+    ),
     ("test_it_survives_pickling", lambda: shelf(), "cannot be pickled"),
 ]
 

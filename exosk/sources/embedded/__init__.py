@@ -10,6 +10,7 @@ from importlib import resources
 from exosk.exceptions import UnknownNameError
 from exosk.sources.files import read_spectrum
 from exosk.sources.naming import fold_name
+from exosk.sources.protocol import Listing
 from exosk.spectra import Spectrum
 
 __all__ = ["EmbeddedSource"]
@@ -24,6 +25,10 @@ class EmbeddedSource:
         """Return the names of the observations, sorted."""
         files = resources.files(__name__).iterdir()
         return sorted(f.name.removesuffix(".ecsv") for f in files if f.name.endswith(".ecsv"))
+
+    def listings(self) -> list[Listing]:
+        """Describe the observations."""
+        return [Listing.of(name, self.load(name)) for name in self.names()]
 
     def load(self, name: str) -> Spectrum:
         """Return one observation.
