@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from exosk.cli.check import check
 from exosk.cli.compare import compare_simulators
+from exosk.cli.data import data_app
 from exosk.cli.evaluate import evaluate
 from exosk.cli.opacity import opacity_app
 from exosk.cli.plugins import plugins
@@ -42,6 +43,7 @@ app.command()(evaluate)
 app.command()(check)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
+app.add_typer(data_app, name="data")
 app.add_typer(opacity_app, name="opacity")
 
 
