@@ -24,6 +24,7 @@ ORDER = [
     ["pretrained"],
     ["retrieval"],
     ["report"],
+    ["survey"],
     ["cli", "testing"],
     ["__main__"],
 ]

@@ -22,6 +22,7 @@ from exosk.cli.plugins import plugins
 from exosk.cli.predict import predict
 from exosk.cli.retrieve import retrieve
 from exosk.cli.simulate import simulate
+from exosk.cli.survey import survey
 from exosk.cli.train import train
 from exosk.exceptions import ExoskError
 
@@ -41,6 +42,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(check)
+app.command()(survey)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
 app.add_typer(data_app, name="data")

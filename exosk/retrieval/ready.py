@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from exosk.exceptions import GridError, RangeError
+from exosk.exceptions import ExoskError, GridError, RangeError
 from exosk.inference.proposal import Proposal
 from exosk.posterior import Posterior
-from exosk.pretrained import PretrainedModel, choose_pretrained, load_pretrained
+from exosk.pretrained import RECIPES, PretrainedModel, choose_pretrained, load_pretrained
 from exosk.simulators import Simulator
 from exosk.spectra import Spectrum
 
-__all__ = ["ReadyModel", "find_ready_model"]
+__all__ = ["ReadyModel", "choose_method", "find_ready_model"]
 
 _N_DRAWS = 4000
 
@@ -104,3 +105,35 @@ def find_ready_model(
         return ReadyModel(load_pretrained(choose_pretrained(spectrum)), spectrum, simulator)
     except (GridError, RangeError) as error:
         return error
+
+
+def choose_method(
+    spectrum: Spectrum, make: Callable[[tuple[str, ...] | None], Simulator]
+) -> tuple[str, Simulator, ExoskError | None]:
+    """Choose a pretrained model where one serves, or else the training of a forest.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        The observation.
+    make : callable
+        Makes the simulator for some molecules, or, given None, for those of a forest.
+
+    Returns
+    -------
+    method : {"pretrained", "forest"}
+        For :func:`exosk.retrieve`.
+    simulator : Simulator
+        With the model's molecules, unless the user stated others.
+    reason : ExoskError or None
+        Why there is no pretrained model.
+    """
+    try:
+        molecules = RECIPES[choose_pretrained(spectrum)].molecules
+    except ExoskError as error:
+        return "forest", make(None), error
+    simulator = make(molecules)
+    found = find_ready_model(spectrum, simulator)
+    if isinstance(found, ExoskError):
+        return "forest", make(None), found
+    return "pretrained", simulator, None

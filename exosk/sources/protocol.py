@@ -58,9 +58,10 @@ class Source(Protocol):
     """A collection of observations that can be asked for by name.
 
     An archive, a folder, a simulated survey: whatever lists names and loads spectra. It may have
-    two more methods, which are used where they are there:
+    more methods, which are used where they are there:
 
     - ``listings() -> list[Listing]`` describes all observations without loading them;
+    - ``at_hand() -> list[str]`` names those that can be loaded without asking anybody;
     - ``system(planet) -> dict`` returns published parameters of a planet and its star, under the
       names and in the units of a Spectrum's `meta`: ``star_radius`` (R_sun), ``planet_mass`` and
       ``planet_radius`` (Jupiter's), ``equilibrium_temperature`` and ``star_temperature`` (K), each

@@ -26,6 +26,10 @@ class EmbeddedSource:
         files = resources.files(__name__).iterdir()
         return sorted(f.name.removesuffix(".ecsv") for f in files if f.name.endswith(".ecsv"))
 
+    def at_hand(self) -> list[str]:
+        """Return the names of all: they are files of the package."""
+        return self.names()
+
     def listings(self) -> list[Listing]:
         """Describe the observations."""
         return [Listing.of(name, self.load(name)) for name in self.names()]
