@@ -3,6 +3,7 @@
 from exosk.sources.embedded import EmbeddedSource
 from exosk.sources.files import read_spectrum, write_spectrum
 from exosk.sources.load import complete_system, load_spectrum, search_spectra
+from exosk.sources.memory import as_spectrum
 from exosk.sources.naming import fold_name
 from exosk.sources.protocol import Listing, Source
 
@@ -10,6 +11,7 @@ __all__ = [
     "EmbeddedSource",
     "Listing",
     "Source",
+    "as_spectrum",
     "complete_system",
     "fold_name",
     "load_spectrum",

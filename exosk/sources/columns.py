@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from astropy import units as u
+
 from exosk.exceptions import UnitError
 
 __all__ = [
@@ -34,9 +36,10 @@ DEPTH_UNITS: dict[str, float] = {"fraction": 1.0, "percent": 1e2, "ppm": 1e6}
 """How many of each unit make one."""
 
 _UNIT_NAMES: dict[str, str] = {
+    # "mum" is what is left of TeX's "$\mu$m".
     **dict.fromkeys(
         ("um", "\u03bcm", "micron", "microns", "micrometer", "micrometers", "micrometre",
-         "micrometres", "mu"), "um"),
+         "micrometres", "mu", "mum"), "um"),
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), "nm"),
     **dict.fromkeys(("angstrom", "angstroms", "\u00e5", "aa", "0.1 nm"), "angstrom"),
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
@@ -50,7 +53,7 @@ _UNIT_NAMES: dict[str, str] = {
 # Words of a header that are a unit and nothing else; a lone "m" or "a" may be a name.
 _UNIT_WORDS = frozenset(
     word for word, unit in _UNIT_NAMES.items()
-    if word.isalpha() and word not in ("m", "mu", "relative", "rprs", "aa")
+    if word.isalpha() and word not in ("m", "mu", "mum", "relative", "rprs", "aa")
 )  # fmt: skip
 
 _WAVELENGTH = (
@@ -64,7 +67,9 @@ def _each(pattern: str, *words: str) -> list[str]:
 
 _BASES: dict[str, Role] = {
     **dict.fromkeys(
-        [*_WAVELENGTH[:-1], *_each("{}_{}", "center", "centre", "central", "mid", "midpoint"),
+        [*_WAVELENGTH[:-1],
+         *_each("{}_{}", "center", "centre", "central", "mid", "midpoint", "bin_center",
+                "bin_centre"),
          *_each("{1}_{0}", "center", "centre", "central", "mean", "mid"),
          "centralwavelng", "center", "centre"], "wavelength"),
     # Some mean half the bin by these and some all of it.
@@ -76,17 +81,17 @@ _BASES: dict[str, Role] = {
          *_each("{1}_{0}", "half"),
          "half_width", "halfwidth", "half_bin_width", "bin_halfwidth"], "half_width"),
     **dict.fromkeys(
-        [*_each("{}_{}", "full_width"), "full_width", "fullwidth", "full_bin_width",
-         "bin_width", "binwidth", "bandwidth", "bin_size"], "full_width"),
+        [*_each("{}_{}", "full_width", "bin_full_width"), "full_width", "fullwidth",
+         "full_bin_width", "bin_width", "binwidth", "bandwidth", "bin_size"], "full_width"),
     **dict.fromkeys(
         [*_each("{}_{}", "low", "lower", "min", "start", "left", "lo", "lower_edge", "low_edge"),
          *_each("{1}_{0}", "low", "lower", "min", "start", "left"),
-         "lower_edge", "left_edge"], "low"),
+         "lower_edge", "left_edge", "wavemin"], "low"),
     **dict.fromkeys(
         [*_each("{}_{}", "high", "upper", "max", "end", "stop", "right", "hi", "upper_edge",
                 "high_edge"),
          *_each("{1}_{0}", "high", "upper", "max", "end", "right"),
-         "upper_edge", "right_edge"], "high"),
+         "upper_edge", "right_edge", "wavemax"], "high"),
     **dict.fromkeys(
         ["transit_depth", "transitdepth", "transit_depths", "depth", "depths", "tr_depth",
          "pl_trandep", "rprs2", "transit_depth_rprs2", "depth_rprs2"], "depth"),
@@ -110,6 +115,8 @@ _RATIO_SQUARED = re.compile(
     r"|r_?p\^?2\s*/\s*r_?(s|\*|star)\^?2"
 )
 _RATIO = re.compile(r"r_?p(lanet)?\s*(/|_over_)\s*r_?(s|\*|star)")
+_SIGNED = re.compile(r"[+-]ve\b")
+_TEX = re.compile(r"\\(mathrm|rm|text)\b|[$\\{}]")
 _BRACKET_UNIT = re.compile(r"^(?P<name>.*\S)\s*[\[(](?P<unit>[^\[\]()]*)[\])]\s*$")
 
 
@@ -165,10 +172,33 @@ def depth_unit(name: str) -> str:
 
 
 def _known_unit(name: str, known: list[str], kind: str) -> str:
-    unit = _UNIT_NAMES.get(str(name).strip().casefold())
+    text = str(name).strip().casefold()
+    unit = _UNIT_NAMES.get(text) or _UNIT_NAMES.get(text.replace(" ", ""))
+    if unit is None:
+        unit = _ratio_unit(text) or _astropy_unit(str(name))
     if unit not in known:
         raise UnitError(f"{str(name)!r} is no unit of {kind} here; known: {', '.join(known)}")
     return unit
+
+
+def _ratio_unit(text: str) -> str | None:
+    """Read a formula for a unit, as in ``(Rp/Rs)^2``."""
+    if _RATIO_SQUARED.fullmatch(text):
+        return "fraction"
+    return "rp_rs" if _RATIO.fullmatch(text) else None
+
+
+def _astropy_unit(name: str) -> str | None:
+    """Find the key of what astropy understands; the JWST ERS teams divide an area by itself."""
+    try:
+        unit = u.Unit(name)
+    except (ValueError, TypeError):
+        return None
+    for canonical, counts in ((u.dimensionless_unscaled, DEPTH_UNITS), (u.um, WAVELENGTH_UNITS)):
+        if unit.is_equivalent(canonical):
+            scale = unit.to(canonical)
+            return next((key for key, n in counts.items() if abs(scale * n - 1) < 1e-9), None)
+    return None
 
 
 def classify(
@@ -196,7 +226,7 @@ def classify(
     UnitError
         If a column that is understood states an unknown unit, or two different ones.
     """
-    text = header.strip().casefold()
+    text = _TEX.sub("", header.strip()).casefold()
     bracket = _BRACKET_UNIT.match(text)
     if bracket and not _RATIO_SQUARED.fullmatch(text) and not _RATIO.fullmatch(bracket["unit"]):
         text, written = bracket["name"], bracket["unit"].strip()
@@ -204,6 +234,7 @@ def classify(
         written = None
     text = _RATIO_SQUARED.sub(" rprs2 ", text)
     text = _RATIO.sub(" rprs ", text).replace("%", " percent ")
+    text = _SIGNED.sub(lambda sign: " up " if sign[0][0] == "+" else " low ", text)
     words = [word for word in re.split(r"[\W_]+", text) if word]
     units = [word for word in words if word in _UNIT_WORDS]
     words = [word for word in words if word not in _UNIT_WORDS]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from exosk.exceptions import FileFormatError, UnitError
+from exosk.sources.cells import CellTable
 from exosk.sources.columns import DEPTH_UNITS, Column
 from exosk.sources.selection import LAYOUT, Stated, ambiguous, unit_of
-from exosk.sources.text import CellTable
 
 __all__ = ["read_depths"]
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exosk.exceptions import FileFormatError, UnitError, UnknownNameError
+from exosk.exceptions import FileFormatError, GridError, UnitError, UnknownNameError
+from exosk.grids import wavelength_difference
+from exosk.sources.cells import CellTable
 from exosk.sources.columns import Column, classify, depth_unit, wavelength_unit
-from exosk.sources.text import CellTable
 
 __all__ = ["LAYOUT", "WIDTHS", "Stated", "ambiguous", "choose_columns", "unit_of"]
 
@@ -26,7 +27,6 @@ WIDTHS = ("half_width", "full_width", "width")
 _ERRORS = tuple(
     f"{kind}{side}" for kind in ("err", "depth_err", "ratio_err") for side in ("", "_up", "_low")
 )
-WIDTHS = ("half_width", "full_width", "width")
 _ASSIGNABLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "wavelength": ("wavelength", ("wavelength",)),
     "half_width": ("half_width", WIDTHS),
@@ -54,22 +54,41 @@ class Stated:
         ``um``, ``nm``, ``angstrom`` or ``m``.
     width : str or None
         ``half`` or ``full``.
+    bin_width : float or None
+        Full width of bins for which the file has none, in um.
     """
 
     depth_unit: str | None = None
     wavelength_unit: str | None = None
     width: str | None = None
+    bin_width: float | None = None
 
     @classmethod
-    def check(cls, depth: object, wavelength: object, width: str | None) -> Stated:
-        """Understand the caller's words; raise UnitError if they are not known ones."""
+    def check(
+        cls, depth: object, wavelength: object, width: str | None, bin_width: object = None
+    ) -> Stated:
+        """Understand the caller's words; raise UnitError or GridError if they cannot be."""
         if width not in (None, "half", "full"):
-            raise UnitError(f"width={width!r} is not known; give 'half' or 'full'")
+            raise UnitError(
+                f"width={width!r} is not known; give 'half' or 'full' (a number is bin_width)"
+            )
         return cls(
             None if depth is None else depth_unit(str(depth)),
             None if wavelength is None else wavelength_unit(str(wavelength)),
             width,
+            None if bin_width is None else _checked_width(bin_width),
         )
+
+
+def _checked_width(bin_width: object) -> float:
+    """Return a width in um."""
+    try:
+        value = wavelength_difference(bin_width, "bin_width")
+    except (TypeError, ValueError) as error:
+        raise UnitError(f"bin_width={bin_width!r} is not a width; give a number in um") from error
+    if value.shape != () or not 0 < value < 30:
+        raise GridError(f"bin_width={bin_width!r} is not one positive width in um")
+    return float(value)
 
 
 def choose_columns(table: CellTable, assigned: Mapping[str, str] | None) -> dict[str, Column]:
@@ -96,13 +115,14 @@ def choose_columns(table: CellTable, assigned: Mapping[str, str] | None) -> dict
     UnitError
         If a header states an unknown unit, or two.
     """
+    assigned = _with_layout(table, assigned or {})
     columns = [
         classify(index, header, unit)
         for index, (header, unit) in enumerate(zip(table.names, table.units, strict=True))
     ]
     fixed: dict[str, Column] = {}
     settled: set[str] = set()
-    for key, header in (assigned or {}).items():
+    for key, header in assigned.items():
         if key not in _ASSIGNABLE:
             raise FileFormatError(
                 f"columns={{{key!r}: ...}} is not known; keys: {', '.join(_ASSIGNABLE)}"
@@ -128,6 +148,19 @@ def choose_columns(table: CellTable, assigned: Mapping[str, str] | None) -> dict
         if len(rivals) > 1:
             raise ambiguous(table, *rivals[:2])
     return chosen
+
+
+def _with_layout(table: CellTable, assigned: Mapping[str, str]) -> dict[str, str]:
+    """Add what the file's layout says of its columns to what the caller says."""
+    settled = {role for key in assigned for role in _ASSIGNABLE.get(key, ("", ()))[1]}
+    if any(table.roles.get(k) != assigned[k] for k in ("depth", "rp_rs") if k in assigned):
+        settled.update(_ERRORS)  # the errors of another quantity are not this one's
+    known = {
+        key: header
+        for key, header in table.roles.items()
+        if not settled & set(_ASSIGNABLE[key][1]) and header not in assigned.values()
+    }
+    return known | dict(assigned)
 
 
 def ambiguous(table: CellTable, first: Column, second: Column) -> FileFormatError:

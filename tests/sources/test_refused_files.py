@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import os
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -194,6 +195,8 @@ BAD: dict[str, tuple[str | bytes, type[ExoskError], tuple[str, ...]]] = {
     "FITS": (b"SIMPLE  =                    T" + b" " * 50, FileFormatError, ("FITS",)),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(40), FileFormatError, ("HDF5",)),
     "netCDF": (b"CDF\x01" + bytes(40), FileFormatError, ("netCDF",)),
+    "netCDF of 64-bit data": (b"CDF\x05" + bytes(40), FileFormatError, ("netCDF",)),
+    "a pickle": (pickle.dumps([1.0]), FileFormatError, ("Python pickle",)),
     "zip": (zipped(), FileFormatError, ("zip",)),
     "gzip": (gzip.compress(PLAIN.encode()), FileFormatError, ("gzip",)),
     "zeros": (bytes(100), FileFormatError, ("binary",)),
@@ -201,8 +204,12 @@ BAD: dict[str, tuple[str | bytes, type[ExoskError], tuple[str, ...]]] = {
         np.random.default_rng(0).bytes(4000).replace(b"\0", b"\1"), FileFormatError, ("binary",)),
     "half of UTF-16": (b"\xff\xfew\0a\0v\0e", FileFormatError, ("UTF-16",)),
     "a web page": ("<!DOCTYPE html>\n<html></html>", FileFormatError, ("web page",)),
-    "an IPAC table": ("\\PL_NAME = x\n|CENTRALWAVELNG|\n", FileFormatError,
-        ("exosk-nasa-archive",)),
+    "an IPAC table without rows": (
+        "\\PL_NAME = x\n|CENTRALWAVELNG|PL_TRANDEP|\n|double|double|\n", FileFormatError,
+        ("no rows",)),
+    "an IPAC table that breaks off": (
+        "|CENTRALWAVELNG|PL_TRANDEP|\n|        double|    double|\n  1.0  deep\n",
+        FileFormatError, ("not a valid IPAC table",)),
 }  # fmt: skip
 
 
@@ -234,6 +241,9 @@ def test_refused(tmp_path, case):
         ({"depth_unit": "furlong"}, "'furlong'"),
         ({"wavelength_unit": "ppm"}, "'ppm'"),
         ({"width": "quarter"}, "'quarter'"),
+        ({"bin_width": 0.1}, "leave out bin_width"),
+        ({"bin_width": "wide"}, "'wide'"),
+        ({"table": "SPEC"}, "leave out table"),
         ({"columns": {"color": "transit_depth"}}, "keys"),
         ({"columns": {"depth": "transit_dept"}}, "transit_depth"),
         ({"columns": {"depth": "bin_half_width_um"}}, "no unit of transit depth"),
