@@ -27,8 +27,10 @@ def draw(result: dict[str, Any], path: Path) -> None:
                     x,
                     found[score],
                     found[f"{score}_error"],
-                    fmt=MARKERS[k],
-                    color=COLORS[k],
+                    # A second round of the palette has open marks.
+                    fmt=MARKERS[k % len(MARKERS)],
+                    color=COLORS[k % len(COLORS)],
+                    fillstyle="full" if k < len(COLORS) else "none",
                     markersize=4.5,
                     label=f"{label} ({found['mean_r2']:.3f})",
                 )

@@ -14,6 +14,7 @@ __version__ = metadata.version("exosk")
 
 # One line a public name: where it lives.
 _HOME = {
+    "as_spectrum": "exosk.sources",
     "AspaEncoder": "exosk.preprocessing",
     "BinDropout": "exosk.augmentation",
     "BinMerger": "exosk.augmentation",
@@ -41,6 +42,7 @@ _HOME = {
     "hmc_sample": "exosk.inference",
     "Instrument": "exosk.instruments",
     "join_spectra": "exosk.preprocessing",
+    "JoinedSimulator": "exosk.simulators.joined",
     "load_model": "exosk.models",
     "load_spectrum": "exosk.sources",
     "LogUniform": "exosk.parameters",

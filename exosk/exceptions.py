@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 
+_MOST_LISTED = 40  # names in a message
+
+
 class ExoskError(Exception):
     """Base class of every error that exosk raises on purpose."""
 
@@ -79,6 +82,8 @@ class UnknownNameError(ExoskError, LookupError):
         near = difflib.get_close_matches(str(name).casefold(), folded, n=3, cutoff=0.5)
         if near:
             hint = "did you mean " + " or ".join(repr(folded[match]) for match in near) + "?"
+        elif len(known) > _MOST_LISTED:
+            hint = f"{len(known)} names are known, none of them near."
         elif known:
             hint = "known: " + ", ".join(known) + "."
         else:

@@ -11,7 +11,12 @@ from exosk.exceptions import GridError, UnitError
 from exosk.grids import SpectralGrid, wavelength_difference
 from exosk.units import canonical
 
-__all__ = ["SpectralGrid", "Spectrum"]
+__all__ = ["SpectralGrid", "Spectrum", "find_bins"]
+
+# Edges that agree to this are one bin's, read from different files; as equal grids have it.
+_SAME_EDGE = 1e-9
+# Ends of instruments' ranges are rounded to this in files, in um.
+_ROUNDED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +37,9 @@ class Spectrum:
         With what, and where it was published.
     meta : dict, optional
         Anything else worth keeping, as JSON has it; readers put the system's published
-        parameters here (``star_radius``, ``planet_mass``, ...).
+        parameters here (``star_radius``, ``planet_mass``, ...). Where several instruments were
+        joined, ``"instruments"`` are their names and ``"instrument"`` is the index into these of
+        each bin; both follow the bins that are selected (:meth:`by_instrument`).
 
     Raises
     ------
@@ -130,15 +137,37 @@ class Spectrum:
         label = ", ".join(part for part in (self.name, self.instrument) if part)
         return f"Spectrum({label or 'unnamed'}: {self.grid!r})"
 
+    def __getitem__(self, which: Any) -> Spectrum:
+        """Return the spectrum of the selected bins (slice, mask or indices).
+
+        Raises
+        ------
+        GridError
+            If none is selected, or none of these was observed.
+        """
+        depth, sigma = np.atleast_1d(self.depth[which]), np.atleast_1d(self.sigma[which])
+        return self.replace(grid=self.grid[which], depth=depth, sigma=sigma)
+
+    # One bin after the other is no sequence of spectra to join, though Python would make it one.
+    __iter__ = None
+
+    def by_instrument(self) -> list[tuple[str, np.ndarray]]:
+        """Tell the bins of each instrument.
+
+        Returns
+        -------
+        list of (str, ndarray of bool of shape (n_bins,))
+            Instruments that have bins, by name. They are those of ``meta["instruments"]``, or of
+            a file's ``meta["instrument_ranges_um"]`` where each bin lies in one range only; all
+            bins are one instrument's where nothing tells them apart.
+        """
+        known = _indexed(self.meta, len(self)) or _ranged(self.meta, self.wavelength)
+        members = [(name, bins) for name, bins in known if bins.any()]
+        return members or [(self.instrument, np.ones(len(self), dtype=bool))]
+
     def without_missing(self) -> Spectrum:
         """Return the spectrum of the bins that were observed."""
-        if self.observed.all():
-            return self
-        return self.replace(
-            grid=self.grid[self.observed],
-            depth=self.depth[self.observed],
-            sigma=self.sigma[self.observed],
-        )
+        return self if self.observed.all() else self[self.observed]
 
     def between(self, low: Any, high: Any) -> Spectrum:
         """Return the spectrum of the bins that lie wholly between two wavelengths, in um.
@@ -156,14 +185,27 @@ class Spectrum:
                 f"no bin lies between {low:g} and {high:g} um; the spectrum covers "
                 f"{first:.4g}-{last:.4g} um"
             )
-        return self.replace(
-            grid=self.grid[inside], depth=self.depth[inside], sigma=self.sigma[inside]
-        )
+        return self[inside]
 
     def replace(self, **changes: Any) -> Spectrum:
-        """Return a copy with some attributes replaced."""
+        """Return a copy with some attributes replaced.
+
+        In another grid each bin keeps its instrument; where some are not bins of this spectrum,
+        as after averaging, `meta` no longer tells instruments apart.
+        """
+        if "grid" in changes and "meta" not in changes:
+            changes["meta"] = self._meta_in(changes["grid"])
         names = ("grid", "depth", "sigma", "name", "instrument", "reference", "meta")
         return Spectrum(**{name: getattr(self, name) for name in names} | changes)
+
+    def _meta_in(self, grid: SpectralGrid) -> dict[str, Any]:
+        """Return the metadata that are true of these bins."""
+        if not isinstance(self.meta.get("instrument"), list):
+            return self.meta
+        place = find_bins(grid, self.grid)
+        if _indexed(self.meta, len(self)) and (place >= 0).all():
+            return self.meta | {"instrument": [self.meta["instrument"][k] for k in place]}
+        return {k: v for k, v in self.meta.items() if k not in ("instruments", "instrument")}
 
     def to_row(self, sigma: bool = False) -> np.ndarray:
         """Return one row of X: depths, or depths then errors.
@@ -208,3 +250,56 @@ class Spectrum:
         if sigma is None:
             raise GridError("the row has no errors; give sigma")
         return cls(grid, values, sigma, **info)
+
+
+def find_bins(grid: SpectralGrid, among: SpectralGrid) -> np.ndarray:
+    """Find bins by their edges.
+
+    Parameters
+    ----------
+    grid : SpectralGrid
+        The bins to find.
+    among : SpectralGrid
+        Where. Bins may have the same centre but for rounding, as of two instruments.
+
+    Returns
+    -------
+    ndarray of int, shape (grid.n_bins,)
+        Index of each bin in `among`; -1 where it is none of them.
+    """
+    near = np.searchsorted(among.wavelength, grid.wavelength)[:, None] + np.arange(-2, 3)
+    near = np.clip(near, 0, among.n_bins - 1)
+    apart = np.maximum(
+        np.abs(among.lower[near] / grid.lower[:, None] - 1),
+        np.abs(among.upper[near] / grid.upper[:, None] - 1),
+    )
+    best = apart.argmin(axis=1)
+    rows = np.arange(grid.n_bins)
+    return np.where(apart[rows, best] <= _SAME_EDGE, near[rows, best], -1)
+
+
+def _indexed(meta: dict[str, Any], n_bins: int) -> list[tuple[str, np.ndarray]]:
+    """Bins of each instrument by their index; nothing where there is none for such bins."""
+    names, index = meta.get("instruments"), meta.get("instrument")
+    if not (isinstance(names, list) and isinstance(index, list) and len(index) == n_bins):
+        return []
+    owner = np.asarray(index)
+    if owner.dtype.kind != "i" or owner.min() < 0 or owner.max() >= len(names):
+        return []
+    return [(str(name), owner == k) for k, name in enumerate(names)]
+
+
+def _ranged(meta: dict[str, Any], wavelength: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Bins of each instrument by its range; nothing where these leave a bin or two have it."""
+    try:
+        ranges = [
+            (str(n), float(a), float(b)) for n, (a, b) in meta["instrument_ranges_um"].items()
+        ]
+    except (KeyError, AttributeError, TypeError, ValueError):  # a file may say anything
+        return []
+    members = [
+        (name, (wavelength >= low - _ROUNDED) & (wavelength <= high + _ROUNDED))
+        for name, low, high in ranges
+    ]
+    once = np.sum([bins for _, bins in members], axis=0) == 1
+    return members if np.all(once) else []

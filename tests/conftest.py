@@ -23,3 +23,10 @@ def no_user_opacities(
 ) -> None:
     """Keep the developer's own opacity tables out of the tests."""
     monkeypatch.setenv("EXOSK_OPACITY_DIR", str(tmp_path_factory.getbasetemp() / "none"))
+
+
+@pytest.fixture(autouse=True)
+def no_archives(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests from asking archives, and the developer's own downloads out of them."""
+    monkeypatch.setenv("EXOSK_OFFLINE", "1")
+    monkeypatch.setenv("EXOSK_CACHE", str(tmp_path_factory.getbasetemp() / "no-cache"))

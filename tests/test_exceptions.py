@@ -12,7 +12,7 @@ CHILDREN = [getattr(exceptions, name) for name in exceptions.__all__ if name != 
 def test_each_is_ours_and_a_built_in_one(error):
     """Callers catch either ExoskError or what scientific Python would raise."""
     assert issubclass(error, ExoskError)
-    assert issubclass(error, (ValueError, LookupError, RuntimeError))
+    assert issubclass(error, (ValueError, LookupError, RuntimeError, OSError))
 
 
 @pytest.mark.parametrize(

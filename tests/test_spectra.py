@@ -5,7 +5,7 @@ import pytest
 from astropy import units as u
 
 from exosk.exceptions import GridError, UnitError
-from exosk.spectra import SpectralGrid, Spectrum
+from exosk.spectra import SpectralGrid, Spectrum, find_bins
 
 WAVELENGTH = np.array([1.1, 1.2, 1.3, 1.4])
 DEPTH = np.array([0.0145, 0.0146, 0.0147, 0.0146])
@@ -123,3 +123,96 @@ def test_between_keeps_the_bins_that_lie_wholly_inside():
     assert spectrum.between(1000 * u.nm, 1200 * u.nm).wavelength == pytest.approx([1.1])
     with pytest.raises(GridError, match="no bin lies between 2 and 3 um"):
         spectrum.between(2, 3)
+
+
+# Several instruments
+
+
+@pytest.fixture
+def of_two() -> Spectrum:
+    meta = {"instruments": ["A", "B"], "instrument": [0, 1, 1, 0], "star_radius": 1.0}
+    return Spectrum.from_arrays(WAVELENGTH, DEPTH, SIGMA, instrument="A + B", meta=meta)
+
+
+def owners(spectrum: Spectrum) -> list[str]:
+    """Name of each bin's instrument."""
+    names = np.full(len(spectrum), "", dtype=object)
+    for name, bins in spectrum.by_instrument():
+        names[bins] = name
+    return names.tolist()
+
+
+@pytest.mark.parametrize(
+    ("select", "left"),
+    [
+        (lambda s: s, "ABBA"),
+        (lambda s: s.between(1.14, 1.46), "BBA"),
+        (lambda s: s.replace(depth=[np.nan, 0.01, np.nan, 0.01]).without_missing(), "BA"),
+        (lambda s: s[1:], "BBA"),
+        (lambda s: s[np.array([True, False, True, False])], "AB"),
+        (lambda s: s[[0, 3]], "AA"),
+        (lambda s: s[2], "B"),
+        (lambda s: s.replace(grid=s.grid[1:3], depth=s.depth[1:3], sigma=s.sigma[1:3]), "BB"),
+        (lambda s: s.replace(name="other")[::2][1:], "B"),
+    ],
+)
+def test_bins_keep_their_instrument_whichever_are_selected(of_two, select, left):
+    some = select(of_two)
+    assert owners(some) == list(left)
+    assert some.meta["star_radius"] == 1.0
+    assert of_two.meta["instrument"] == [0, 1, 1, 0]
+
+
+def test_bins_of_another_grid_have_no_instrument(of_two):
+    grid = SpectralGrid.from_edges([1.0, 1.2, 1.5])
+    other = of_two.replace(grid=grid, depth=DEPTH[:2], sigma=SIGMA[:2])
+    assert owners(other) == ["A + B", "A + B"]
+    assert other.meta == {"star_radius": 1.0}
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"instrument": [0, 1, 1, 0]},
+        {"instruments": ["A", "B"]},
+        {"instruments": ["A", "B"], "instrument": [0, 1]},
+        {"instruments": ["A", "B"], "instrument": [0, 1, 2, 0]},
+        {"instruments": ["A", "B"], "instrument": [0, 1, -1, 0]},
+        {"instruments": ["A", "B"], "instrument": ["A", "B", "B", "A"]},
+        {"instruments": "A", "instrument": "A"},
+        {"instrument_ranges_um": {"A": [1.0, 1.3], "B": [1.3, 1.5]}},
+        {"instrument_ranges_um": {"A": [1.0, 1.15], "B": [1.3, 1.5]}},
+        {"instrument_ranges_um": {"A": 1.0}},
+        {"instrument_ranges_um": ["A"]},
+    ],
+)
+def test_what_does_not_tell_instruments_apart_is_no_index(spectrum, meta):
+    odd = spectrum.replace(instrument="one", meta=meta)
+    assert owners(odd) == ["one"] * 4
+    assert owners(odd[1:3]) == ["one"] * 2
+
+
+def test_ranges_of_a_file_tell_instruments_apart(spectrum):
+    ranges = {"A": [1.1000003, 1.2], "B": [1.3, 1.4]}
+    assert owners(spectrum.replace(meta={"instrument_ranges_um": ranges})) == list("AABB")
+
+
+def test_a_spectrum_is_no_list_of_bins(of_two):
+    with pytest.raises(TypeError, match="not iterable"):
+        list(of_two)
+    with pytest.raises(GridError, match="every transit depth is missing"):
+        of_two.replace(depth=[np.nan, 0.01, 0.01, 0.01])[0]
+
+
+def test_bins_are_found_by_both_edges():
+    # Two of one centre but for rounding, as of two instruments.
+    lower = np.array([1.0, 1.1, 1.15, 2.0, 3.0, 4.0])
+    upper = np.array([1.1, 1.5, 1.45 + 4e-15, 2.2, 3.2, 4.2])
+    grid = SpectralGrid(lower, upper)
+    for k in range(6):
+        assert find_bins(grid[k], grid).tolist() == [k]
+    np.testing.assert_array_equal(find_bins(grid[1:], grid), [1, 2, 3, 4, 5])
+    rounded = SpectralGrid(lower * (1 + 4e-10), upper)
+    np.testing.assert_array_equal(find_bins(rounded, grid), range(6))
+    strange = SpectralGrid([1.0, 1.1, 5.0], [1.1, 1.45, 5.1])
+    np.testing.assert_array_equal(find_bins(strange, grid), [0, -1, -1])

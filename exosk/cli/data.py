@@ -79,10 +79,12 @@ def fetch(
 
     - `exosk data fetch wasp-39b --out spectra`
     """
-    from exosk.sources import write_spectrum
+    from exosk.sources import search_spectra, write_spectrum
 
-    rows, failures = [], []
-    for label, listing in _named(names, failures):
+    rows: list[dict[str, Any]] = []
+    listed, unreachable = search_spectra()
+    chosen, failures = _named(names, listed)
+    for label, listing in chosen:
         try:
             spectrum = _source(label).load(listing.name)
         except (ExoskError, OSError) as error:
@@ -95,12 +97,14 @@ def fetch(
             row["path"] = str(path)
         rows.append(row)
     if as_json:
-        print(json.dumps({"observations": rows, "failures": failures}, allow_nan=False))
+        told = {"observations": rows, "failures": failures, "unreachable": unreachable}
+        print(json.dumps(told, allow_nan=False))
     else:
         for row in rows:
             where = row.get("path", f"at hand from {row['source']}")
             print(f"{row['name']}: {row['n_bins']} bins, {where}")
-        _warn(failures)
+        # Who could not be asked matters where something was not found.
+        _warn([*failures, *(unreachable if failures else [])])
     if failures:
         raise typer.Exit(2)
 
@@ -142,12 +146,14 @@ def system(
         print(f"{known['origin']}:")
         references = known.get("references", {})
         for name, value in known.items():
-            if name in ("references", "origin") or name.endswith("_err"):
+            if name in ("references", "origin", "notes") or name.endswith("_err"):
                 continue
             error = known.get(f"{name}_err")
             shown = f"{value:g}" if isinstance(value, float | int) else str(value)
             shown += f" +- {error:g}" if error is not None else ""
             print(f"  {name.replace('_', ' '):24} {shown:24} {references.get(name, '')}".rstrip())
+        for note in known.get("notes", []):
+            print(f"  {note}")
 
 
 @data_app.command("list")
@@ -255,23 +261,23 @@ def _chosen(text: list[str] | None) -> list[CacheEntry]:
     return entries
 
 
-def _named(names: list[str], failures: list[str]) -> list[tuple[str, Listing]]:
+def _named(
+    names: list[str], listed: list[tuple[str, Listing]]
+) -> tuple[list[tuple[str, Listing]], list[str]]:
     """Find the observations that are meant: one by its name, or all of a planet."""
-    from exosk.sources import fold_name, search_spectra
+    from exosk.sources import fold_name
 
-    listed, told = search_spectra()
-    failures.extend(told)
-    chosen = []
+    chosen, failures = [], []
     for name in names:
         folded = fold_name(name)
         found = [one for one in listed if fold_name(one[1].name) == folded] or [
             one for one in listed if fold_name(one[1].planet) == folded
         ]
         if not found:
-            known = [one.planet for _, one in listed]
-            failures.append(str(UnknownNameError.suggest("observation", name, set(known))))
+            known = {one.planet for _, one in listed}
+            failures.append(str(UnknownNameError.suggest("observation", name, known)))
         chosen.extend(one for one in found if one not in chosen)
-    return chosen
+    return chosen, failures
 
 
 def _source(label: str) -> Any:

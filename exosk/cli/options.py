@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MOLECULES",
+    "BinWidth",
     "Columns",
     "DepthUnit",
     "EquilibriumTemperature",
+    "Join",
     "Json",
     "Molecules",
+    "Offset",
     "PlanetMass",
     "PriorFile",
     "Range",
@@ -29,6 +32,7 @@ __all__ = [
     "SimulatorName",
     "StarRadius",
     "System",
+    "Table",
     "WavelengthUnit",
     "Width",
     "read_columns",
@@ -103,12 +107,46 @@ Width = Annotated[
     str | None,
     typer.Option(help="Whether bin widths are half or full ones.", rich_help_panel=_FILE),
 ]
+Join = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--join",
+        help="Another instrument's spectrum of the planet, a name or a file that is read alike; "
+        "may be repeated. Instruments get offsets.",
+        metavar="TARGET",
+        rich_help_panel=_FILE,
+    ),
+]
+Offset = Annotated[
+    float | None,
+    typer.Option(
+        help="Between the instruments of one spectrum: 1-sigma width, in ppm, of the normal prior "
+        "of each one's offset, but for the instrument of most bins; 0 for no offsets. By default "
+        "uniform, -500 to 500 ppm, with --join, and none without.",
+        min=0,
+        metavar="PPM",
+        rich_help_panel=_SYSTEM,
+    ),
+]
 Range = Annotated[
     tuple[float, float] | None,
     typer.Option(
         "--range",
         help="Use only the bins between these wavelengths, in um.",
         metavar="LOW HIGH",
+        rich_help_panel=_FILE,
+    ),
+]
+BinWidth = Annotated[
+    float | None,
+    typer.Option(
+        help="Full width, in um, of the bins for which the file has none.", rich_help_panel=_FILE
+    ),
+]
+Table = Annotated[
+    str | None,
+    typer.Option(
+        help="HDU of a FITS file or group of a netCDF file, where several could be the spectrum.",
         rich_help_panel=_FILE,
     ),
 ]

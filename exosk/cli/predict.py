@@ -29,7 +29,8 @@ def predict(
     spectra: Annotated[
         list[str],
         typer.Argument(
-            help="Embedded observations, as wasp-39b, or CSV or ECSV files.", metavar="SPECTRUM..."
+            help="Observations, as wasp-39b, or files (CSV, ECSV, IPAC, FITS, netCDF).",
+            metavar="SPECTRUM...",
         ),
     ],
     out: Annotated[
@@ -56,6 +57,8 @@ def predict(
     depth_unit: options.DepthUnit = None,
     wavelength_unit: options.WavelengthUnit = None,
     width: options.Width = None,
+    bin_width: options.BinWidth = None,
+    table: options.Table = None,
     column: options.Columns = None,
     wavelength_range: options.Range = None,
 ) -> None:
@@ -79,6 +82,8 @@ def predict(
         "depth_unit": depth_unit,
         "wavelength_unit": wavelength_unit,
         "width": width,
+        "bin_width": bin_width,
+        "table": table,
         "columns": options.read_columns(column),
     }
     reading = {key: value for key, value in reading.items() if value is not None}

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from exosk.cli import options
+from exosk.cli.joining import choose_offsets, load_joined, make_simulator, with_system
 from exosk.cli.model_retrieval import answer, parameter_table, prepare, print_answer
 from exosk.cli.progress import stages
 from exosk.exceptions import ExoskError, RangeError
@@ -20,6 +21,7 @@ from exosk.exceptions import ExoskError, RangeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exosk.parameters import Prior
     from exosk.retrieval import Retrieval
     from exosk.simulators import Simulator
     from exosk.spectra import Spectrum
@@ -40,6 +42,7 @@ _OF_TRAINING = {
     "planet_mass": "--planet-mass",
     "temperature": "--temperature",
     "simulator": "--simulator",
+    "offset": "--offset",
 }
 # What nothing but training has a use for.
 _OF_LEARNING = {"n_spectra": "--n-spectra", "refine": "--[no-]refine", "jobs": "--jobs"}
@@ -48,7 +51,11 @@ _OF_LEARNING = {"n_spectra": "--n-spectra", "refine": "--[no-]refine", "jobs": "
 def retrieve(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(help="An embedded observation, as wasp-39b, or a CSV or ECSV file.")
+        str,
+        typer.Argument(
+            help='An observation or a planet, as wasp-39b or "WASP-96 b", at hand or in an '
+            "archive; or a file (CSV, ECSV, IPAC, FITS, netCDF)."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -103,9 +110,13 @@ def retrieve(
     planet_mass: options.PlanetMass = None,
     temperature: options.EquilibriumTemperature = None,
     simulator: options.SimulatorName = None,
+    join: options.Join = None,
+    offset: options.Offset = None,
     depth_unit: options.DepthUnit = None,
     wavelength_unit: options.WavelengthUnit = None,
     width: options.Width = None,
+    bin_width: options.BinWidth = None,
+    table: options.Table = None,
     column: options.Columns = None,
     wavelength_range: options.Range = None,
 ) -> None:
@@ -119,6 +130,10 @@ def retrieve(
     With --model, asks a trained model instead and writes posterior.h5 and corner.png. The spectrum
     is averaged into the model's bins. A model that completes spectra, as a GAN, needs few of them;
     of its bins all are in completed.ecsv, and completion.png shows them over the data.
+
+    With --join, spectra of several instruments are one, and each instrument but that of most bins
+    has an offset, a parameter in ppm; a column `instrument` of a file tells them apart as well,
+    and --offset gives them offsets. A model, trained before, knows none.
 
     **Examples**
 
@@ -134,6 +149,8 @@ def retrieve(
 
     - `exosk retrieve wasp-39b --method nested --checkpoint wasp-39b.run`
 
+    - `exosk retrieve prism.csv --join soss.csv --join g395h.csv --offset 100`
+
     - `exosk retrieve my-planet.csv --model my-gan --range 1.1 1.7`
     """
     started = time.perf_counter()
@@ -141,19 +158,20 @@ def retrieve(
         _refuse_training(context)
     elif allow_noise:
         raise RangeError("--allow-noise is about a trained model; it goes with --model")
-    # Imports wait until they are needed, so that --help and a mistake are answered at once.
-    from exosk.sources import load_spectrum
-
     stated = (molecules, priors, star_radius, planet_mass, temperature, simulator)
     system = options.read_system(*stated)
     reading = {
         "depth_unit": depth_unit,
         "wavelength_unit": wavelength_unit,
         "width": width,
+        "bin_width": bin_width,
+        "table": table,
         "columns": options.read_columns(column),
     }
-    spectrum = load_spectrum(target, **{k: v for k, v in reading.items() if v is not None})
-    spectrum = spectrum.replace(meta={**spectrum.meta, **system.meta})
+    spectrum = load_joined(
+        [target, *(join or [])], {k: v for k, v in reading.items() if v is not None}
+    )
+    spectrum = with_system(spectrum, system)
     if wavelength_range is not None:
         spectrum = spectrum.between(*wavelength_range)
     if model is not None:
@@ -168,23 +186,24 @@ def retrieve(
         else:
             print_answer(document)
         return
+    offsets = choose_offsets(spectrum, offset, joined=bool(join))
     folder = _folder(out, target)
 
+    # Imports wait until they are needed, so that --help and a mistake are answered at once.
     from exosk.report import write_report
     from exosk.retrieval import retrieve as run
 
     if method is None and _given(context, _OF_LEARNING):
         method = "forest"
-    forward_model = None
     if method in (None, "pretrained"):
-        forward_model, reason = _for_ready_model(spectrum, stated)
+        chosen, forward_model, reason = _for_ready_model(spectrum, stated, offsets)
         if reason is not None and method is not None:
             raise reason
-        method = "pretrained" if reason is None else "forest"
+        method = chosen
         if reason is not None and not as_json:
             Console(stderr=True, highlight=False).print(f"A forest is trained: {reason}.")
-    if method != "pretrained":
-        forward_model = _forward_model(system, spectrum)
+    else:
+        forward_model = make_simulator(system, spectrum, offsets)
     with stages() as tell:
         result = run(
             spectrum,
@@ -207,29 +226,22 @@ def retrieve(
 
 
 def _for_ready_model(
-    spectrum: Spectrum, stated: tuple[Any, ...]
-) -> tuple[Simulator | None, ExoskError | None]:
-    """Make the simulator that a pretrained model serves, or return why none does."""
-    from exosk.pretrained import RECIPES, choose_pretrained
-    from exosk.retrieval import find_ready_model
+    spectrum: Spectrum, stated: tuple[Any, ...], offsets: Prior | None
+) -> tuple[str, Simulator, ExoskError | None]:
+    """Choose a pretrained model, or a forest and say why."""
+    from exosk.retrieval import choose_method
 
-    try:
-        molecules = RECIPES[choose_pretrained(spectrum)].molecules
-    except ExoskError as error:
-        return None, error
-    system = options.read_system(*stated, default=molecules)
-    simulator = _forward_model(system, spectrum)
-    found = find_ready_model(spectrum, simulator)
-    return simulator, found if isinstance(found, ExoskError) else None
+    def make(molecules: tuple[str, ...] | None) -> Simulator:
+        default = {} if molecules is None else {"default": molecules}
+        return make_simulator(options.read_system(*stated, **default), spectrum, offsets)
 
-
-def _forward_model(system: options.System, spectrum: Spectrum) -> Simulator:
-    from exosk.simulators.system import space_for_spectrum
-
-    space, fixed = space_for_spectrum(
-        spectrum, system.molecules, priors=system.priors, fixed=system.fixed, **system.profiles
-    )
-    return system.make_simulator(space, fixed)
+    if offsets is not None:
+        reason = RangeError(
+            "pretrained models know no offsets between instruments; choose a method that trains, "
+            "or do without (--offset 0)"
+        )
+        return "forest", make(None), reason
+    return choose_method(spectrum, make)
 
 
 def _given(context: typer.Context, flags: Mapping[str, str]) -> list[str]:

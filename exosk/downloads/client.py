@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ _MIB = 1024 * 1024
 _BROKEN = (requests.RequestException, HTTPError, TimeoutError, ConnectionError)
 _AGAIN = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 120  # seconds
+_MARKUP = re.compile(rb"<[^>]*>")
+_MOST_SAID = 300  # characters of what a server says
 
 
 @dataclass(frozen=True)
@@ -234,8 +237,11 @@ class Client:
             response.close()
             return self._ask(url, params, {})
         if not response.ok:
+            # What was wrong with a query stands in the body.
+            body = response.raw.read(_CHUNK) if response.status_code == 400 else b""
             response.close()
-            raise _refused(response)
+            said = _MARKUP.sub(b" ", body).decode(errors="replace").split()
+            raise _refused(response, " ".join(said)[:_MOST_SAID])
         return response
 
     def _connected(self) -> requests.Session:
@@ -330,7 +336,7 @@ def _too_long(url: str, max_bytes: int) -> DownloadError:
     )
 
 
-def _refused(response: requests.Response) -> DownloadError:
+def _refused(response: requests.Response, said: str) -> DownloadError:
     status = response.status_code
     if status == requests.codes.not_found:
         remedy = "the archive has no such file, or has moved it"
@@ -339,7 +345,7 @@ def _refused(response: requests.Response) -> DownloadError:
     elif status in (requests.codes.unauthorized, requests.codes.forbidden):
         remedy = "it is not public, or a log-in is needed"
     else:
-        remedy = "try again later"
+        remedy = f"it said: {said}" if said else "try again later"
     error = DownloadError(f"{response.url} answered {status} {response.reason}: {remedy}")
     error.status = status
     return error

@@ -32,6 +32,7 @@ from exosk.exceptions import ExoskError, RangeError, UnknownNameError
 from exosk.parameters import ParameterSpace
 from exosk.posterior import Posterior
 from exosk.simulators import Simulator
+from exosk.simulators.binned import bin_matrix
 from exosk.simulators.quantities import abundance_name, abundance_names
 from exosk.simulators.removal import without_molecule
 from exosk.spectra import SpectralGrid
@@ -238,6 +239,10 @@ class _Lacking:
     def wavelength(self) -> np.ndarray:
         """Native sample points, ascending, in um, shape (n_wavelengths,)."""
         return self._simulator.wavelength
+
+    def bin_matrix(self, grid: SpectralGrid) -> Any:
+        """Return the matrix that takes the simulator's samples to bins."""
+        return bin_matrix(self._simulator, grid)
 
     @property
     def molecules(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from exosk.exceptions import ExoskError, RangeError
 from exosk.inference.tolerant import in_halves
 from exosk.parameters import ParameterSpace
 from exosk.simulators import Simulator
+from exosk.simulators.binned import bin_matrix
 from exosk.spectra import Spectrum
 
 __all__ = ["GaussianLikelihood", "check_parameters", "gaussian_log_likelihood"]
@@ -111,7 +112,7 @@ class GaussianLikelihood:
         self._constant = -0.5 * np.sum(np.log(2 * np.pi * self._variance))
         self._free_scale = free_scale
         self._simulator = simulator.restrict(self._whole.grid)
-        self._to_bins = self._whole.grid.averaging_matrix(self._simulator.wavelength)
+        self._to_bins = bin_matrix(self._simulator, self._whole.grid)
         self._judge: Simulator | None = None
         self.n_refused, self.refusal = 0, ""
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from exosk.simulators import Simulator
+from exosk.simulators.binned import bin_matrix
 from exosk.spectra import SpectralGrid
 
 __all__ = ["sampling_error"]
@@ -49,7 +50,7 @@ def sampling_error(simulator: Simulator, theta: Any, grid: SpectralGrid) -> np.n
         1-sigma error of the transit depth.
     """
     simulator = simulator.restrict(grid)
-    matrix = grid.averaging_matrix(simulator.wavelength)
+    matrix = bin_matrix(simulator, grid)
     depth = np.asarray(simulator.simulate(theta), dtype=float)
     # A row of the matrix has weights on a run of samples without gaps.
     first, last = matrix.indices[matrix.indptr[:-1]], matrix.indices[matrix.indptr[1:] - 1]

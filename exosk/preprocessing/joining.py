@@ -18,7 +18,7 @@ def join_spectra(spectra: Sequence[Spectrum], name: str | None = None) -> Spectr
 
     Nothing is averaged: bins of different instruments may overlap and leave gaps, and each keeps
     its own depth and error. Instruments have offsets against each other; which bin belongs to
-    which is kept, so that they can be allowed for.
+    which is kept, so that :class:`exosk.JoinedSimulator` can allow for them.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def join_spectra(spectra: Sequence[Spectrum], name: str | None = None) -> Spectr
     Spectrum
         With the `meta` of all (the first that has a key counts), and in it ``"instruments"``, a
         list of their names, and ``"instrument"``, the index into it of each bin. Spectra of one
-        name count as one instrument, but unnamed ones do not.
+        name count as one instrument, but unnamed ones do not; one that tells the instruments of
+        its own bins apart (:meth:`exosk.Spectrum.by_instrument`) brings all of them.
 
     Raises
     ------
@@ -55,12 +56,15 @@ def join_spectra(spectra: Sequence[Spectrum], name: str | None = None) -> Spectr
     instruments: list[str] = []
     owners = []
     for spectrum in spectra:
-        if not spectrum.instrument or spectrum.instrument not in instruments:
-            instruments.append(spectrum.instrument)
-            owners.append(len(instruments) - 1)
-        else:
-            owners.append(instruments.index(spectrum.instrument))
-    owner = np.repeat(owners, [len(spectrum) for spectrum in spectra])
+        owner = np.empty(len(spectrum), dtype=int)
+        for instrument, bins in spectrum.by_instrument():
+            if not instrument or instrument not in instruments:
+                instruments.append(instrument)
+                owner[bins] = len(instruments) - 1
+            else:
+                owner[bins] = instruments.index(instrument)
+        owners.append(owner)
+    owner = np.concatenate(owners)
     lower, upper, depth, sigma = (
         np.concatenate([getattr(source, attribute) for source in sources])
         for attribute, sources in (
@@ -87,6 +91,8 @@ def join_spectra(spectra: Sequence[Spectrum], name: str | None = None) -> Spectr
             "one to the other's bins and average them, or leave one out"
         ) from error
     meta = {key: value for spectrum in reversed(spectra) for key, value in spectrum.meta.items()}
+    # One spectrum's ranges would hold bins of another.
+    meta.pop("instrument_ranges_um", None)
     return Spectrum(
         grid,
         depth[order],

@@ -18,6 +18,8 @@ __all__ = ["plot_spectrum"]
 
 # From Okabe & Ito's palette, which colour-blind readers can tell apart.
 _DATA, _MODEL, _BEST, _QUIET = "#1a1a1a", "#0072b2", "#d55e00", "#9a9a9a"
+# Colours and markers of instruments, where there are several.
+_COLORS, _MARKERS = (_DATA, "#009e73", "#cc79a7", "#e69f00", "#56b4e9"), "osDv^P"
 
 # Main bands between 0.3 and 30 um, as they show at the resolution of transit spectra.
 _BANDS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -49,7 +51,8 @@ def plot_spectrum(retrieval: Retrieval) -> Figure:
     The bands are quantiles of the model over the posterior. Residuals are data minus best
     draw in units of the data's error; grey shows the total error, with the model's own
     sampling error, in the same unit. Where the bins leave a wide gap, the wavelength axis
-    is broken.
+    is broken. Where several instruments were joined each has a colour, and the model is drawn for
+    each of them, with its offset.
 
     Parameters
     ----------
@@ -89,10 +92,12 @@ def plot_spectrum(retrieval: Retrieval) -> Figure:
             columns.append((marks, main, rest))
         for k, (marks, main, rest) in enumerate(columns):
             _draw_marks(marks, retrieval, names, limits[k])
-            for run in _stretches(retrieval, _GAP, panels[k]):
-                _draw_model(main, retrieval, run)
-                _draw_errors(rest, retrieval, run)
-            _draw_data(main, rest, retrieval, panels[k])
+            for style, bins in _instruments(retrieval):
+                seen = panels[k][bins[panels[k]]]
+                for run in _stretches(retrieval, _GAP, seen) if seen.size else ():
+                    _draw_model(main, retrieval, run)
+                    _draw_errors(rest, retrieval, run)
+                _draw_data(main, rest, retrieval, seen, style)
             _dress_column(marks, main, rest, limits[k], first=k == 0, last=k == len(panels) - 1)
         low, high, _ = _depth_range(retrieval)
         columns[0][1].set_ylim(100 * low, 100 * high)
@@ -108,12 +113,31 @@ def plot_spectrum(retrieval: Retrieval) -> Figure:
 
 def _title(retrieval: Retrieval) -> str:
     spectrum = retrieval.spectrum
-    parts = [spectrum.name or "unnamed spectrum", spectrum.instrument]
+    # Several instruments are in the legend, and too many for a line.
+    instrument = spectrum.instrument if len(spectrum.by_instrument()) == 1 else ""
+    parts = [spectrum.name or "unnamed spectrum", instrument]
     text = ", ".join(part for part in parts if part)
     text += rf"    reduced $\chi^2$ = {retrieval.reduced_chi2:.2f}"
     if retrieval.model_error.any():
         text += f" (with model error {retrieval.reduced_chi2_with_model_error:.2f})"
     return text
+
+
+def _instruments(retrieval: Retrieval) -> list[tuple[dict[str, Any], np.ndarray]]:
+    """How to draw the data of each instrument, with its name if there are several; its bins."""
+    known = retrieval.spectrum.by_instrument()
+    names = [name or f"instrument {k + 1}" for k, (name, _) in enumerate(known)]
+    return [
+        (
+            {
+                "color": _COLORS[k % len(_COLORS)],
+                "fmt": _MARKERS[k % len(_MARKERS)],
+                "label": f"{name}, 1σ" if len(known) > 1 else "data, 1σ",
+            },
+            bins,
+        )
+        for k, (name, (_, bins)) in enumerate(zip(names, known, strict=True))
+    ]
 
 
 def _stretches(
@@ -180,19 +204,20 @@ def _draw_errors(axis: Axes, retrieval: Retrieval, run: np.ndarray) -> None:
     grid, sigma = retrieval.spectrum.grid, retrieval.spectrum.sigma[run]
     total = np.hypot(sigma, retrieval.model_error[run]) / sigma
     x = np.stack([grid.lower[run], grid.upper[run]], axis=1).ravel()
+    # The narrower band of one instrument is not hidden by the wider one of another.
     for factor, color in ((2, "#ededed"), (1, "#d6d6d6")):
         y = factor * np.repeat(total, 2)
-        axis.fill_between(x, -y, y, color=color, linewidth=0, zorder=0)
+        axis.fill_between(x, -y, y, color=color, linewidth=0, zorder=0.5 - 0.25 * factor)
 
 
-def _draw_data(main: Axes, rest: Axes, retrieval: Retrieval, panel: np.ndarray) -> None:
+def _draw_data(
+    main: Axes, rest: Axes, retrieval: Retrieval, panel: np.ndarray, style: dict[str, Any]
+) -> None:
     spectrum = retrieval.spectrum
     x, width = spectrum.wavelength[panel], spectrum.half_width[panel]
     depth, sigma = spectrum.depth[panel], spectrum.sigma[panel]
     few = len(spectrum) < 60
-    style: dict[str, Any] = {
-        "fmt": "o",
-        "color": _DATA,
+    style = style | {
         "markersize": 4 if few else 2.6,
         "elinewidth": 1.0 if few else 0.75,
         "zorder": 5,
@@ -270,7 +295,7 @@ def _add_legends(columns: list[tuple[Axes, Axes, Axes]], retrieval: Retrieval) -
         for level, leaves in zip((68, 95), _depth_range(retrieval)[2], strict=True)
     )
     handles = [
-        main.errorbar([], [], [], [], fmt="o", color=_DATA, markersize=3, label="data, 1σ"),
+        *(main.errorbar([], [], [], [], markersize=3, **s) for s, _ in _instruments(retrieval)),
         main.plot([], [], **line, label="model: median")[0],
         main.fill_between([], [], color=_MODEL, alpha=0.5, linewidth=0, label=inner),
         main.fill_between([], [], color=_MODEL, alpha=0.2, linewidth=0, label=outer),

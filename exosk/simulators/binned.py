@@ -6,12 +6,37 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from exosk.exceptions import RangeError
 from exosk.grids import SpectralGrid
 from exosk.simulators.protocol import Simulator
 
-__all__ = ["samples_for", "simulate_in_bins"]
+__all__ = ["bin_matrix", "samples_for", "simulate_in_bins"]
+
+
+def bin_matrix(simulator: Simulator, grid: SpectralGrid) -> sparse.csr_array:
+    """Return the matrix that takes a simulator's output to bins.
+
+    Parameters
+    ----------
+    simulator : Simulator
+        Any; one that has a method ``bin_matrix`` says itself how its output is averaged.
+    grid : SpectralGrid
+        The bins.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of shape (n_bins, n_wavelengths)
+        The weights of a bin are on a run of samples without gaps.
+
+    Raises
+    ------
+    GridError
+        If the simulator does not cover the bins, or knows no such bins.
+    """
+    own = getattr(simulator, "bin_matrix", None)
+    return grid.averaging_matrix(simulator.wavelength) if own is None else own(grid)
 
 
 def simulate_in_bins(simulator: Simulator, grid: SpectralGrid) -> Callable[[Any], np.ndarray]:
@@ -35,7 +60,7 @@ def simulate_in_bins(simulator: Simulator, grid: SpectralGrid) -> Callable[[Any]
         If the simulator does not cover the bins.
     """
     simulator = simulator.restrict(grid)
-    to_bins = grid.averaging_matrix(simulator.wavelength)
+    to_bins = bin_matrix(simulator, grid)
 
     def binned(theta: Any) -> np.ndarray:
         return np.asarray((to_bins @ simulator.simulate(theta).T).T)

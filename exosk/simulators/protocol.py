@@ -15,7 +15,17 @@ __all__ = ["Simulator"]
 
 @runtime_checkable
 class Simulator(Protocol):
-    """A forward model from parameters to transit depths on its native grid."""
+    """A forward model from parameters to transit depths on its native grid.
+
+    Four things are asked for where a simulator has them: ``fixed``, a mapping of the values of
+    parameters that are not free; ``depth(theta)``, from a tensor of parameters to a tensor of
+    depths, differentiably, and ``device``, where its tensors live; and ``bin_matrix(grid)``, the
+    sparse matrix of shape (n_bins, n_wavelengths) that takes what :meth:`simulate` returns to the
+    bins. Without the last it is ``grid.averaging_matrix(simulator.wavelength)``. With it bins need
+    not be averages of one spectrum, as where each instrument has an offset of its own
+    (:class:`exosk.simulators.joined.JoinedSimulator`), and `wavelength` ascends by instrument only.
+    :func:`exosk.simulators.binned.bin_matrix` knows which of the two it is.
+    """
 
     @property
     def space(self) -> ParameterSpace:

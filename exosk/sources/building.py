@@ -107,14 +107,18 @@ def _instruments(
         return _take_text(meta, "instrument")
     labels = np.array(table.text(columns["instrument"].index))[order]
     names = [label for label in dict.fromkeys(labels.tolist()) if label]
+    meta.pop("instruments", None)
+    said = _take_text(meta, "instrument")
     if len(names) > 1:
-        # Ranges, not a label a bin: they stay true when bins are dropped or joined.
+        # Ranges stay true when bins are averaged; where they overlap they do not tell.
         meta["instrument_ranges_um"] = {
             label: [round(float(end(wavelength[labels == label])), 6) for end in (np.min, np.max)]
             for label in names
         }
-    meta.pop("instrument", None)
-    return ", ".join(names)
+    if len(names) > 1 and labels.all():
+        meta["instruments"] = names
+        meta["instrument"] = [names.index(label) for label in labels.tolist()]
+    return said or ", ".join(names)
 
 
 def _take_name(meta: dict[str, Any], default: str) -> str:

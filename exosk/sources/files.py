@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy import units as u
 
 from exosk.exceptions import FileFormatError
@@ -152,13 +153,20 @@ def write_spectrum(spectrum: Spectrum, path: str | os.PathLike[str]) -> None:
     )
     for column in table.colnames[:3]:
         table[column].unit = u.um
+    instruments = spectrum.by_instrument()
+    if len(instruments) > 1:
+        labels = np.full(len(spectrum), "", dtype=object)
+        for k, (name, bins) in enumerate(instruments):
+            labels[bins] = name or f"instrument {k + 1}"
+        table["instrument"] = labels.astype(str)
     table["transit_depth"].description = "(Rp/Rs)^2 as a plain fraction; nan is a missing bin"
     table["transit_depth_err"].description = "1-sigma error, a plain fraction"
     attributes: dict[str, Any] = {"name": spectrum.name}
     for key in ("instrument", "reference"):
         if getattr(spectrum, key):
             attributes[key] = getattr(spectrum, key)
-    table.meta = attributes | {k: v for k, v in plain(spectrum.meta).items() if k not in attributes}
+    elsewhere = {*attributes, "instrument", "instruments"}
+    table.meta = attributes | {k: v for k, v in plain(spectrum.meta).items() if k not in elsewhere}
     try:
         with atomic_path(path) as temporary:
             table.write(temporary, format="ascii.ecsv", overwrite=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def load_spectrum(
         given.
     **reading
         Passed to :func:`exosk.sources.read_spectrum` for a file: `depth_unit`,
-        `wavelength_unit`, `width`, `columns`, ...
+        `wavelength_unit`, `width`, `bin_width`, `columns`, `table`, ...
 
     Returns
     -------
@@ -109,7 +109,9 @@ def search_spectra(
 
 
 def complete_system(
-    spectrum: Spectrum, sources: Iterable[tuple[str, Source]] | None = None
+    spectrum: Spectrum,
+    sources: Iterable[tuple[str, Source]] | None = None,
+    stated: Collection[str] = (),
 ) -> Spectrum:
     """Fill in what a spectrum does not say of its planet and star, from who has published values.
 
@@ -119,6 +121,8 @@ def complete_system(
         With the planet's name.
     sources : iterable of (str, Source), optional
         Asked in this order, if they know systems; all that are registered when not given.
+    stated : collection of str
+        What of :data:`SYSTEM` is known from elsewhere.
 
     Returns
     -------
@@ -131,7 +135,7 @@ def complete_system(
     meta = dict(spectrum.meta)
     notes: list[str] = []
     for label, source in registered_sources(failures) if sources is None else sources:
-        missing = [name for name in SYSTEM if name not in meta]
+        missing = [name for name in SYSTEM if name not in meta and name not in stated]
         if not missing or not spectrum.name:
             break
         if not hasattr(source, "system"):
@@ -143,14 +147,18 @@ def complete_system(
         except (ExoskError, OSError) as error:
             failures.append(f"{label} could not be asked for the system's parameters: {error}")
             continue
-        known = {*meta, "references", "origin"}
+        known = {*meta, "references", "origin", "notes"}
+        notes += system.get("notes", [])
         taken = [name for name in missing if name in system]
         if not taken:
             continue
         # A value and its error are one publication's: neither is taken without the other.
         meta |= {k: v for k, v in system.items() if k.removesuffix("_err") not in known}
         notes.append(_said(system, taken))
-    if notes or (failures and any(name not in meta for name in SYSTEM)):
+        if "planet_mass" in taken and "planet_mass_err" not in system:
+            notes.append("No error of the planet's mass is published; ten per cent are assumed.")
+    lacking = [name for name in SYSTEM if name not in meta and name not in stated]
+    if notes or (failures and lacking):
         meta["notes"] = [*meta.get("notes", []), *notes, *(() if notes else failures)]
         return spectrum.replace(meta=meta)
     return spectrum

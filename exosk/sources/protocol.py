@@ -66,7 +66,8 @@ class Source(Protocol):
       names and in the units of a Spectrum's `meta`: ``star_radius`` (R_sun), ``planet_mass`` and
       ``planet_radius`` (Jupiter's), ``equilibrium_temperature`` and ``star_temperature`` (K), each
       with its 1-sigma error as ``planet_mass_err``; ``references``, a dict from these names to who
-      published the value; and ``origin``, who was asked. It raises UnknownNameError for a planet
+      published the value; ``origin``, who was asked; and, if there is something to say of what was
+      left out, ``notes``, a list of sentences. It raises UnknownNameError for a planet
       that it does not know.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exosk.simulators.binned import bin_matrix
 from exosk.spectra import SpectralGrid
 from exosk.testing.suite import Suite, check_refused
 
@@ -45,7 +46,7 @@ class SimulatorRefusals(Suite):
         """It does not extrapolate."""
         grid = SpectralGrid.from_edges([190.0, 199.0])
         check_refused(
-            lambda: grid.averaging_matrix(simulator.restrict(grid).wavelength),
+            lambda: bin_matrix(simulator.restrict(grid), grid),
             "a bin at 190-199 um, beyond the wavelengths,",
         )
 

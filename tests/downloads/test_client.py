@@ -235,3 +235,9 @@ def test_a_page_in_place_of_json(server, client):
     server.answer("/list", Answer(b"<html>Down for maintenance</html>", "text/html"))
     with pytest.raises(DownloadError, match=r"not JSON .*maintenance"):
         client.json(server.url("/list"))
+
+
+def test_what_is_wrong_with_a_query_is_passed_on(server, client):
+    server.answer("/tap", Answer(b"<INFO>no column <b>pl_mass</b></INFO>", status=400))
+    with pytest.raises(DownloadError, match="it said: no column pl_mass"):
+        client.text(server.url("/tap"))

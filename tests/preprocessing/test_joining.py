@@ -45,6 +45,26 @@ def test_a_name_is_one_instrument_and_no_name_is_not():
     assert join_spectra(bare).meta["instrument"] == [0, 1]
 
 
+def test_a_spectrum_of_several_brings_all_of_them():
+    more = spectrum([1.75, 3.6], instrument="STIS")
+    both = join_spectra([WFC3, STIS])
+    again = join_spectra([both, more, spectrum([2.4], instrument="MIRI")])
+    assert again.meta["instruments"] == ["WFC3", "STIS", "MIRI"]
+    assert [int(bins.sum()) for _, bins in again.by_instrument()] == [3, 5, 1]
+    np.testing.assert_array_equal(again.wavelength[again.by_instrument()[0][1]], WFC3.wavelength)
+    assert join_spectra([both.between(1.12, 2), more]).meta["instruments"] == ["WFC3", "STIS"]
+    bare = [join_spectra([spectrum([x]), spectrum([x + 0.2])]) for x in (1.0, 2.0)]
+    assert join_spectra(bare).meta["instrument"] == [0, 1, 2, 3]
+
+
+def test_ranges_of_one_spectrum_are_not_those_of_all():
+    ranges = {"G430L": [0.5, 0.6], "G750L": [1.1, 1.1]}
+    of_two = STIS.replace(meta={"instrument_ranges_um": ranges})
+    joined = join_spectra([of_two, WFC3])
+    assert joined.meta["instruments"] == ["G430L", "G750L", "WFC3"]
+    assert "instrument_ranges_um" not in joined.meta
+
+
 def test_missing_bins_stay():
     gappy = WFC3.replace(depth=[0.02, np.nan, 0.02])
     joined = join_spectra([gappy, STIS])

@@ -1,5 +1,6 @@
 """Figures: what must be on them, without looking."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -27,6 +28,40 @@ def test_the_spectrum_says_what_it_shows(each):
         assert label in text
     assert (each.spectrum.name or "unnamed") in text
     assert f"{each.reduced_chi2:.2f}" in text
+
+
+def of_instruments(retrieval, *names):
+    """The same retrieval, of bins that instruments share in turn."""
+    index = [k % len(names) for k in range(len(retrieval.spectrum))]
+    meta = {**retrieval.spectrum.meta, "instruments": list(names), "instrument": index}
+    return dataclasses.replace(retrieval, spectrum=retrieval.spectrum.replace(meta=meta))
+
+
+def test_instruments_are_told_apart_where_there_are_several(retrieval):
+    joined = of_instruments(retrieval, "PRISM", "", "SOSS")
+    figure = plot_spectrum(joined)
+    legends = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
+    words = [text.get_text() for legend in legends for text in legend.get_texts()]
+    for name in ("PRISM, 1σ", "instrument 2, 1σ", "SOSS, 1σ"):
+        assert words.count(name) == 1
+    assert "data, 1σ" not in words
+    assert retrieval.spectrum.instrument not in texts(figure)
+    # Each bin once, in its instrument's colour, over the model and in the residuals.
+    colors: dict[str, list[float]] = {}
+    for axis in figure.axes:
+        for line in axis.lines:
+            if line.get_marker() in ("o", "s", "D") and len(line.get_xdata()):
+                colors.setdefault(line.get_color(), []).extend(line.get_xdata())
+    assert len(colors) == 3
+    for k, x in enumerate(colors.values()):
+        expected = joined.spectrum.wavelength[k::3]
+        np.testing.assert_allclose(np.sort(x), np.sort(np.tile(expected, 2)))
+
+
+def test_one_instrument_is_just_the_data(retrieval):
+    for one in (retrieval, of_instruments(retrieval, "PRISM")):
+        legend = next(axis.get_legend() for axis in plot_spectrum(one).axes if axis.get_legend())
+        assert legend.get_texts()[0].get_text() == "data, 1σ"
 
 
 def test_a_wide_gap_breaks_the_axis_and_no_line_crosses_it(retrieval):

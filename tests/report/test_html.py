@@ -13,6 +13,7 @@ from matplotlib import image
 
 from exosk.posterior import Posterior
 from exosk.report import write_report
+from exosk.report.html import render_html
 from exosk.report.verdict import verdict
 
 VOID = {"meta", "link", "img", "br", "hr"}
@@ -121,6 +122,27 @@ def test_what_the_report_says_of_a_known_case(retrieval, tmp_path):
     assert "not yet compared with this paper" in page.text
     assert "upper limit only" in page.text
     assert re.search(r"< −7\.[23] \(95 %\)", page.text)
+
+
+def test_instruments_and_their_offsets_are_told(retrieval):
+    index = [k % 3 for k in range(len(retrieval.spectrum))]
+    meta = {**retrieval.spectrum.meta, "instruments": ["A<1>", "B", ""], "instrument": index}
+    offsets = {"A<1>": "offset_a_1", "B": -12.5, "instrument 3": None}
+    told = {name: {"n_bins": 10, "offset": offset} for name, offset in offsets.items()}
+    simulator = {**retrieval.provenance["simulator"], "instruments": told}
+    joined = dataclasses.replace(
+        retrieval,
+        spectrum=retrieval.spectrum.replace(meta=meta),
+        provenance={**retrieval.provenance, "simulator": simulator},
+    )
+    page, plain = (" ".join(render_html(r, b"", b"").split()) for r in (joined, retrieval))
+    assert (
+        "<dd>A&lt;1&gt;, 10 bins, offset free; B, 10 bins, offset −12.5 ppm; instrument 3, 10 bins"
+        in page
+    )
+    assert "offsets within an instrument" in page
+    assert "<dt>Instruments</dt>" not in plain
+    assert "offsets between detectors or visits" in plain
 
 
 def test_so2_is_mentioned_for_its_planet_only(retrieval, tmp_path):
