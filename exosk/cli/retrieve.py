@@ -19,7 +19,7 @@ from exosk.cli.progress import stages
 from exosk.exceptions import ExoskError, RangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from exosk.parameters import Prior
     from exosk.retrieval import Retrieval
@@ -196,19 +196,22 @@ def retrieve(
     if method is None and _given(context, _OF_LEARNING):
         method = "forest"
     if method in (None, "pretrained"):
-        chosen, forward_model, reason = _for_ready_model(spectrum, stated, offsets)
-        if reason is not None and method is not None:
-            raise reason
-        method = chosen
-        if reason is not None and not as_json:
-            Console(stderr=True, highlight=False).print(f"A forest is trained: {reason}.")
+
+        def refused(reason: ExoskError) -> None:
+            if method is not None:
+                raise reason
+            if not as_json:
+                Console(stderr=True, highlight=False).print(f"A forest is trained: {reason}.")
+
+        chosen, forward_model = _choose_method(spectrum, stated, offsets, refused)
     else:
+        chosen = method
         forward_model = make_simulator(system, spectrum, offsets)
     with stages() as tell:
         result = run(
             spectrum,
             forward_model,
-            method=method,
+            method=chosen,
             odds=odds,
             checkpoint=checkpoint,
             n_spectra=n_spectra,
@@ -225,9 +228,12 @@ def retrieve(
         _print_tables(result, files, seconds)
 
 
-def _for_ready_model(
-    spectrum: Spectrum, stated: tuple[Any, ...], offsets: Prior | None
-) -> tuple[str, Simulator, ExoskError | None]:
+def _choose_method(
+    spectrum: Spectrum,
+    stated: tuple[Any, ...],
+    offsets: Prior | None,
+    refused: Callable[[ExoskError], None],
+) -> tuple[str, Simulator]:
     """Choose a pretrained model, or a forest and say why."""
     from exosk.retrieval import choose_method
 
@@ -235,13 +241,15 @@ def _for_ready_model(
         default = {} if molecules is None else {"default": molecules}
         return make_simulator(options.read_system(*stated, **default), spectrum, offsets)
 
-    if offsets is not None:
-        reason = RangeError(
+    if offsets is None:
+        return choose_method(spectrum, make, refused)
+    refused(
+        RangeError(
             "pretrained models know no offsets between instruments; choose a method that trains, "
             "or do without (--offset 0)"
         )
-        return "forest", make(None), reason
-    return choose_method(spectrum, make)
+    )
+    return "forest", make(None)
 
 
 def _given(context: typer.Context, flags: Mapping[str, str]) -> list[str]:

@@ -108,8 +108,10 @@ def find_ready_model(
 
 
 def choose_method(
-    spectrum: Spectrum, make: Callable[[tuple[str, ...] | None], Simulator]
-) -> tuple[str, Simulator, ExoskError | None]:
+    spectrum: Spectrum,
+    make: Callable[[tuple[str, ...] | None], Simulator],
+    refused: Callable[[ExoskError], None],
+) -> tuple[str, Simulator]:
     """Choose a pretrained model where one serves, or else the training of a forest.
 
     Parameters
@@ -118,6 +120,8 @@ def choose_method(
         The observation.
     make : callable
         Makes the simulator for some molecules, or, given None, for those of a forest.
+    refused : callable
+        Takes the error that says why there is no pretrained model, before the forest is chosen.
 
     Returns
     -------
@@ -125,15 +129,15 @@ def choose_method(
         For :func:`exosk.retrieve`.
     simulator : Simulator
         With the model's molecules, unless the user stated others.
-    reason : ExoskError or None
-        Why there is no pretrained model.
     """
     try:
         molecules = RECIPES[choose_pretrained(spectrum)].molecules
     except ExoskError as error:
-        return "forest", make(None), error
+        refused(error)
+        return "forest", make(None)
     simulator = make(molecules)
     found = find_ready_model(spectrum, simulator)
     if isinstance(found, ExoskError):
-        return "forest", make(None), found
-    return "pretrained", simulator, None
+        refused(found)
+        return "forest", make(None)
+    return "pretrained", simulator

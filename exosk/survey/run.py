@@ -162,11 +162,11 @@ def _retrieved(target: SurveyTarget, spectrum: Spectrum, settings: _Settings) ->
     torch.set_num_threads(1)
     started = time.perf_counter()
     spectrum, notes = _within_opacities(spectrum)
-    method, simulator, reason = choose_method(
-        spectrum, lambda molecules: _simulator(spectrum, molecules or settings.molecules)
+    method, simulator = choose_method(
+        spectrum,
+        lambda molecules: _simulator(spectrum, molecules or settings.molecules),
+        lambda reason: notes.append(f"A forest was trained: {reason}."),
     )
-    if reason is not None:
-        notes.append(f"A forest was trained: {reason}.")
     result = retrieve(
         spectrum, simulator, method=method, n_jobs=1, random_state=settings.random_state
     )
