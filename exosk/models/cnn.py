@@ -57,7 +57,8 @@ class CNNRetriever(_Convolutional, MixtureRetriever):
     residual : bool, default=True
         Whether blocks and layers are added to their input.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
-max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+max_epochs, patience, schedule, validation_fraction, device, checkpoint, progress, verbose, \
+random_state
         As in :class:`~exosk.models.network.SpectralNetwork`.
 
     Attributes
@@ -97,6 +98,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
         device: str = "auto",
+        checkpoint: Any = None,
         progress: Callable[[float], None] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -121,6 +123,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         self.schedule = schedule
         self.validation_fraction = validation_fraction
         self.device = device
+        self.checkpoint = checkpoint
         self.progress = progress
         self.verbose = verbose
         self.random_state = random_state
@@ -149,7 +152,8 @@ class CNNDetector(_Convolutional, NetworkDetector):
     residual : bool, default=True
         Whether blocks and layers are added to their input.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
-max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+max_epochs, patience, schedule, validation_fraction, device, checkpoint, progress, verbose, \
+random_state
         As in :class:`~exosk.models.network.SpectralNetwork`.
 
     Attributes
@@ -189,6 +193,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
         device: str = "auto",
+        checkpoint: Any = None,
         progress: Callable[[float], None] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -213,6 +218,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         self.schedule = schedule
         self.validation_fraction = validation_fraction
         self.device = device
+        self.checkpoint = checkpoint
         self.progress = progress
         self.verbose = verbose
         self.random_state = random_state

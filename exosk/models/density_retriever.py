@@ -115,7 +115,7 @@ class DensityRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             def draw(rows: np.ndarray, random: np.random.RandomState) -> np.ndarray:
                 return z[rows]
 
-        self._fit_members(X, draw, _NegativeLogDensity(), groups)
+        self._fit_members(X, draw, _NegativeLogDensity(), Y, groups)
         return self
 
     @property

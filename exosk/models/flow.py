@@ -50,7 +50,8 @@ class FlowRetriever(DensityRetriever):
     residual : bool, default=True
         Whether a layer as wide as the one before is added to it.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
-max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+max_epochs, patience, schedule, validation_fraction, device, checkpoint, progress, verbose, \
+random_state
         As in :class:`~exosk.models.network.SpectralNetwork`.
 
     Attributes
@@ -96,6 +97,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
         device: str = "auto",
+        checkpoint: Any = None,
         progress: Callable[[float], None] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -120,6 +122,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         self.schedule = schedule
         self.validation_fraction = validation_fraction
         self.device = device
+        self.checkpoint = checkpoint
         self.progress = progress
         self.verbose = verbose
         self.random_state = random_state

@@ -46,7 +46,8 @@ class MLPRetriever(_Dense, MixtureRetriever):
     residual : bool, default=False
         Whether a layer as wide as the one before is added to it.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
-max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+max_epochs, patience, schedule, validation_fraction, device, checkpoint, progress, verbose, \
+random_state
         As in :class:`~exosk.models.network.SpectralNetwork`.
 
     Attributes
@@ -83,6 +84,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
         device: str = "auto",
+        checkpoint: Any = None,
         progress: Callable[[float], None] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -104,6 +106,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         self.schedule = schedule
         self.validation_fraction = validation_fraction
         self.device = device
+        self.checkpoint = checkpoint
         self.progress = progress
         self.verbose = verbose
         self.random_state = random_state
@@ -124,7 +127,8 @@ class MLPDetector(_Dense, NetworkDetector):
     residual : bool, default=False
         Whether a layer as wide as the one before is added to it.
     grid, augmentation, augment_validation, n_members, learning_rate, weight_decay, batch_size, \
-max_epochs, patience, schedule, validation_fraction, device, progress, verbose, random_state
+max_epochs, patience, schedule, validation_fraction, device, checkpoint, progress, verbose, \
+random_state
         As in :class:`~exosk.models.network.SpectralNetwork`.
 
     Attributes
@@ -161,6 +165,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         schedule: str = "one-cycle",
         validation_fraction: float = 0.1,
         device: str = "auto",
+        checkpoint: Any = None,
         progress: Callable[[float], None] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -182,6 +187,7 @@ max_epochs, patience, schedule, validation_fraction, device, progress, verbose, 
         self.schedule = schedule
         self.validation_fraction = validation_fraction
         self.device = device
+        self.checkpoint = checkpoint
         self.progress = progress
         self.verbose = verbose
         self.random_state = random_state

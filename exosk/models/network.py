@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -16,6 +19,7 @@ from torch import nn
 from exosk.augmentation.redraw import redraw, reseeded
 from exosk.exceptions import RangeError
 from exosk.models.batches import DrawnRows
+from exosk.models.checkpoint import TrainingCheckpoint, digest_of
 from exosk.models.members import TorchMembers, at_rest
 from exosk.models.nets import SpectralNet, SpectrumInput
 from exosk.models.settings import check_settings
@@ -32,6 +36,8 @@ _STEPS, _BATCHES = 50, (32, 256)
 _MOST_LEARNED = 20_000
 # Fewer validation rows tell little about when to stop.
 _LEAST_VALIDATION = 10
+# Settings that change nothing of a result.
+_PASSING = ("checkpoint", "device", "progress", "verbose")
 
 
 class SpectralNetwork(TorchMembers, BaseEstimator):
@@ -72,6 +78,9 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         Share of the rows that decide when to stop; 0 for none.
     device : str, default="auto"
         As torch names them; the first GPU by default, where there is one.
+    checkpoint : path-like, optional
+        A folder that the training is written to after each epoch, and goes on from: when it was
+        killed, with the result of an undisturbed one. With a `random_state` that is a number.
     progress : callable, optional
         Called with the share of the training that is done.
     verbose : int, default=0
@@ -94,6 +103,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         X: np.ndarray,
         draw_targets: Callable[[np.ndarray, np.random.RandomState], np.ndarray],
         criterion: nn.Module,
+        labels: np.ndarray,
         groups: Any = None,
     ) -> tuple[np.ndarray, np.random.RandomState]:
         """Train the ensemble.
@@ -106,6 +116,8 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             From row numbers and a random state to their targets, of shape (n_rows, n_targets).
         criterion : Module
             The loss.
+        labels : ndarray of shape (n, ...)
+            What the targets are made of, by which a checkpoint is known.
         groups : array-like of shape (n,), optional
             Parents of the spectra: those of one train together or validate together.
 
@@ -146,8 +158,10 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
 
         self.members_, self.history_ = [], []
         validating = _seed(random)
+        marks = self._marks(X, labels)
         for member in range(self.n_members):
             seed = _seed(random)
+            training = rows(train, seed, augment=True, fresh=True)
             held_out = rows(validation, validating, self.augment_validation, fresh=False)
             gpus = [plan.device] if plan.device.startswith("cuda") else []
             with torch.random.fork_rng(devices=gpus):
@@ -157,10 +171,11 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
                 history = train_network(
                     net.float(),
                     criterion,
-                    rows(train, seed, augment=True, fresh=True),
+                    training,
                     held_out if len(validation) else None,
                     plan,
                     self._progress_of(member),
+                    self._checkpoint_of(member, training, marks),
                 )
             self.members_.append(at_rest(net))
             self.history_.append(history)
@@ -198,6 +213,29 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         if self.progress is None:
             return None
         return lambda share: self.progress((member + share) / self.n_members)
+
+    def _marks(self, X: np.ndarray, labels: np.ndarray) -> dict[str, str]:
+        """Digests of what a training is of, where it is kept in a file."""
+        if self.checkpoint is None:
+            return {}
+        if not isinstance(self.random_state, Integral):
+            raise RangeError(
+                "a training that is to go on from a checkpoint needs a random_state that is a "
+                f"number; got {self.random_state!r}"
+            )
+        settings = {k: v for k, v in self.get_params(deep=False).items() if k not in _PASSING}
+        return {
+            "spectra": digest_of(X),
+            "parameters or labels": digest_of(labels),
+            "settings": str(joblib.hash(settings)),
+        }
+
+    def _checkpoint_of(
+        self, member: int, rows: DrawnRows, marks: dict[str, str]
+    ) -> TrainingCheckpoint | None:
+        if self.checkpoint is None:
+            return None
+        return TrainingCheckpoint(Path(self.checkpoint) / f"member-{member}.pt", rows, marks)
 
     def _augmented(self, X: np.ndarray, random: np.random.RandomState) -> np.ndarray:
         return X if self.augmentation is None else redraw(self.augmentation, X, random)

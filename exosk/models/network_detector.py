@@ -102,7 +102,7 @@ class NetworkDetector(DetectorMixin, SpectralNetwork):
         self._n_outputs = target.shape[1]
         self._platt = PlattScaling.identity(self._n_outputs)
         held_out, random = self._fit_members(
-            X, lambda rows, random: target[rows], criterion, groups
+            X, lambda rows, random: target[rows], criterion, target, groups
         )
         if self._is_presence and len(held_out):
             draws = _CALIBRATION_DRAWS if self.augmentation is not None else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -125,6 +126,10 @@ _RULES: dict[tuple[str, ...], Rule] = {
     ("dropout", "validation_fraction"): (
         lambda value: is_number(value) and 0 <= value < 1,
         "a share from 0 up, less than 1",
+    ),
+    ("checkpoint",): (
+        lambda value: value is None or isinstance(value, str | os.PathLike),
+        "the path of a folder, or None",
     ),
     ("progress",): (lambda value: value is None or callable(value), "callable, or None"),
 }

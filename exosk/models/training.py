@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from exosk.exceptions import RangeError
 from exosk.models.batches import DrawnRows, EpochBatches
+from exosk.models.checkpoint import TrainingCheckpoint
 
 __all__ = ["TrainingPlan", "choose_device", "one_thread", "train_network"]
 
@@ -94,6 +96,7 @@ def train_network(
     validation: DrawnRows | None,
     plan: TrainingPlan,
     progress: Callable[[float], None] | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
 ) -> list[dict[str, Any]]:
     """Train a network in place.
 
@@ -110,6 +113,8 @@ def train_network(
     plan : TrainingPlan
     progress : callable, optional
         Called with the share of the epochs that is done.
+    checkpoint : TrainingCheckpoint, optional
+        What the training is written to after each epoch, and goes on from.
 
     Returns
     -------
@@ -123,6 +128,13 @@ def train_network(
     KeyboardInterrupt
         If the user interrupted it: a half-trained network is no result.
     """
+    state = None if checkpoint is None else checkpoint.load()
+    if state is not None and state["complete"]:
+        net.load_state_dict(state["module"])
+        return _epochs(json.loads(state["history"]))
+    callbacks = _callbacks(train, validation, plan, progress)
+    if checkpoint is not None:
+        callbacks.append(("checkpoint", checkpoint))
     trainer = _Trainer(
         module=net,
         criterion=criterion,
@@ -134,7 +146,7 @@ def train_network(
         iterator_train=EpochBatches,
         iterator_valid=EpochBatches,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=_callbacks(train, validation, plan, progress),
+        callbacks=callbacks,
         verbose=plan.verbose,
         device=plan.device,
     )
@@ -145,8 +157,15 @@ def train_network(
     if not (trainer.complete_ or early):
         # skorch ends training on an interrupt as if it were done.
         raise KeyboardInterrupt
+    if checkpoint is not None:
+        checkpoint.save(trainer, complete=True)
     if progress is not None and len(trainer.history) < plan.max_epochs:
         progress(1.0)
+    return _epochs(trainer.history)
+
+
+def _epochs(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is kept of each epoch."""
     return [
         {
             "epoch": int(row["epoch"]),
@@ -155,7 +174,7 @@ def train_network(
             "learning_rate": float(row["learning_rate"]),
             "seconds": round(float(row["dur"]), 3),
         }
-        for row in trainer.history
+        for row in history
     ]
 
 
@@ -167,10 +186,11 @@ class _Trainer(NeuralNet):
         self.module_ = self.module
         return self
 
-    def fit_loop(self, *args: Any, **kwargs: Any) -> _Trainer:
+    def fit_loop(self, X: Any, y: Any = None, epochs: Any = None, **kwargs: Any) -> _Trainer:
         # Its interrupts, early stopping's too, do not reach whoever calls fit.
         self.complete_ = False
-        super().fit_loop(*args, **kwargs)
+        # A checkpoint may have brought epochs along.
+        super().fit_loop(X, y, self.max_epochs - len(self.history), **kwargs)
         self.complete_ = True
         return self
 

@@ -26,7 +26,7 @@ def detach_weights(estimator: Any) -> tuple[Any, dict[str, np.ndarray]]:
     """Take the weights out of a copy of a fitted estimator.
 
     A search within it (GridSearchCV) is replaced by the best model that it found, and what draws
-    the progress of a training is left out.
+    the progress and the checkpoint of a training are left out.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def detach_weights(estimator: Any) -> tuple[Any, dict[str, np.ndarray]]:
         if not _is_network(network):
             continue
         network.progress = None
+        if hasattr(network, "checkpoint"):
+            network.checkpoint = None
         if hasattr(network, "members_"):
             for key, array in network.export_weights().items():
                 weights[f"{path}{_BETWEEN}{key}"] = np.ascontiguousarray(array)
