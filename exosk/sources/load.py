@@ -20,6 +20,7 @@ __all__ = ["SYSTEM", "complete_system", "load_spectrum", "registered_sources", "
 #: What a retrieval wants to know of a planet and its star, as keys of a spectrum's `meta`.
 SYSTEM = ("star_radius", "planet_mass", "equilibrium_temperature")
 
+_AT_HAND = "embedded"
 # ".csv" is a suffix, the ".01" of "TOI-1234.01" is a planet's number.
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
 
@@ -165,7 +166,7 @@ def complete_system(
 
 
 def registered_sources(failures: list[str]) -> Iterator[tuple[str, Source]]:
-    """Make all sources that are registered, one at a time: a later one may never be needed.
+    """Make all sources that are registered, in the order in which they are asked.
 
     Parameters
     ----------
@@ -179,15 +180,16 @@ def registered_sources(failures: list[str]) -> Iterator[tuple[str, Source]]:
     source : Source
     """
     manager = default_manager()
-    names = manager.names("sources")
-    # What is at hand answers before an archive is asked.
-    for name in sorted(names, key=lambda name: (name != "embedded", name)):
-        try:
-            source = manager.make("sources", name)
-        except ExoskError as error:
-            failures.append(str(error))
-        else:
-            yield name, source
+    names = sorted(manager.names("sources"))
+    # What is at hand answers before any other is made.
+    for group in ([n for n in names if n == _AT_HAND], [n for n in names if n != _AT_HAND]):
+        made = []
+        for name in group:
+            try:
+                made.append((name, manager.make("sources", name)))
+            except ExoskError as error:
+                failures.append(str(error))
+        yield from sorted(made, key=lambda one: getattr(one[1], "rank", 0))
 
 
 def _numbered(sources: Iterable[Source]) -> Iterator[tuple[str, Source]]:

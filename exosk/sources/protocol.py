@@ -70,6 +70,9 @@ class Source(Protocol):
       left out, ``notes``, a list of sentences. It raises UnknownNameError for a planet
       that it does not know.
 
+    An attribute ``rank``, 0 unless it is there, tells when it is asked for a planet that several
+    have: lower ones first, those of one rank by their names.
+
     Attributes
     ----------
     citation : str

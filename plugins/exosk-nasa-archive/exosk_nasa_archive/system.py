@@ -139,8 +139,8 @@ def describe_system(row: Row) -> dict[str, Any]:
             # retrieval takes without an error, would be a measurement's.
             error = system.setdefault("planet_mass_err", _CALCULATED_ERROR * quantity.value)
             notes.append(
-                f"The planet's mass was not measured but follows from its radius; {error:.2g} M_jup "
-                f"were taken for its error."
+                f"The planet's mass was not measured but follows from its radius; "
+                f"{error:.2g} M_jup were taken for its error."
             )
     system["references"] = references
     if notes:
