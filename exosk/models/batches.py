@@ -10,12 +10,17 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-__all__ = ["DrawnRows", "EpochBatches"]
+__all__ = ["DrawnRows", "EpochBatches", "block_rows"]
 
 Draw = Callable[[np.ndarray, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
 
 # Rows that are drawn at once: memory does not grow with the training set beyond the set itself.
 _BLOCK = 16_384
+
+
+def block_rows(batch_size: int) -> int:
+    """Return how many rows are drawn at once, in whole batches."""
+    return max(1, _BLOCK // batch_size) * batch_size
 
 
 class DrawnRows(Dataset):
@@ -31,15 +36,27 @@ class DrawnRows(Dataset):
         What the draws come from.
     fresh : bool, default=True
         Whether every epoch has a draw of its own, and an order of its own; or all the first.
+    shuffle : callable, optional
+        From a random state to the row numbers in random order; any order by default.
+    prefetch : callable, optional
+        Takes row numbers that will be drawn next.
     """
 
     def __init__(
-        self, draw: Draw, n: int, random: np.random.RandomState, fresh: bool = True
+        self,
+        draw: Draw,
+        n: int,
+        random: np.random.RandomState,
+        fresh: bool = True,
+        shuffle: Callable[[np.random.RandomState], np.ndarray] | None = None,
+        prefetch: Callable[[np.ndarray], None] | None = None,
     ) -> None:
         self.draw = draw
         self.n = n
         self.random = random
         self.fresh = fresh
+        self.shuffle = shuffle
+        self.prefetch = prefetch
         self._kept: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def __len__(self) -> int:
@@ -47,7 +64,11 @@ class DrawnRows(Dataset):
 
     def order(self) -> np.ndarray:
         """Return the row numbers in the order of one epoch."""
-        return self.random.permutation(self.n) if self.fresh else np.arange(self.n)
+        if not self.fresh:
+            return np.arange(self.n)
+        return (
+            self.random.permutation(self.n) if self.shuffle is None else self.shuffle(self.random)
+        )
 
     def take(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Return X and targets of some rows, in single precision."""
@@ -93,9 +114,12 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         order, ends = self.rows.order(), self._ends()
-        step = max(1, _BLOCK // self.batch_size)
-        for first in range(0, len(self), step):
-            mine = ends[first : first + step + 1]
-            X, target = self.rows.take(order[mine[0] : mine[-1]])
+        step = block_rows(self.batch_size) // self.batch_size
+        spans = [ends[first : first + step + 1] for first in range(0, len(self), step)]
+        blocks = [order[mine[0] : mine[-1]] for mine in spans]
+        for k, mine in enumerate(spans):
+            X, target = self.rows.take(blocks[k])
+            if self.rows.prefetch is not None and self.rows.fresh and k + 1 < len(blocks):
+                self.rows.prefetch(blocks[k + 1])
             for start, end in itertools.pairwise(mine):
                 yield X[start - mine[0] : end - mine[0]], target[start - mine[0] : end - mine[0]]

@@ -23,6 +23,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from exosk.datasets.lazy import StoredParameters, StoredSpectra
 from exosk.exceptions import RangeError
 from exosk.models.network import SpectralNetwork
 from exosk.models.targets import make_targets, uniform_jumps
@@ -35,6 +36,8 @@ __all__ = ["Density", "DensityRetriever"]
 _N_JUMPS = 16
 # Samples of a posterior that nobody asked a number of.
 _N_SAMPLES = 2000
+# Rows of a store that are looked through for jumps.
+_MOST_SEEN = 50_000
 
 
 class Density(Protocol):
@@ -91,6 +94,8 @@ class DensityRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
             If an error is negative, every bin of a spectrum is missing, a parameter lies outside
             its prior, or a setting out of its range.
         """
+        if isinstance(X, StoredSpectra):
+            return self._fit_stored(X, y)
         space = getattr(y, "space", None)
         X, y = validate_data(
             self,
@@ -116,6 +121,26 @@ class DensityRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
                 return z[rows]
 
         self._fit_members(X, draw, _NegativeLogDensity(), Y, groups)
+        return self
+
+    def _fit_stored(self, X: StoredSpectra, y: Any) -> DensityRetriever:
+        """Train on a store, of which some rows are in memory at a time."""
+        if not isinstance(y, StoredParameters) or len(y) != len(X):
+            raise RangeError(
+                "spectra of a store are trained on with its own parameters: "
+                "fit(store.spectra(), store.parameters())"
+            )
+        self.n_features_in_ = X.shape[1]
+        self._single, self._n_parameters = False, y.shape[1]
+        # Jumps, where many rows share a value, show in some of them.
+        self._targets = make_targets(y[: min(len(y), _MOST_SEEN)], y.space)
+
+        def draw(rows: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+            Y = y[rows]
+            jump = random.uniform(size=Y.shape) if self._targets.has_jumps else 0.5
+            return self._targets.to_normal(Y, jump)
+
+        self._fit_members(X, draw, _NegativeLogDensity(), X.digest)
         return self
 
     @property

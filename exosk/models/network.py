@@ -17,8 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from exosk.augmentation.redraw import redraw, reseeded
+from exosk.datasets.lazy import StoredSpectra
 from exosk.exceptions import RangeError
-from exosk.models.batches import DrawnRows
+from exosk.models.batches import DrawnRows, block_rows
 from exosk.models.checkpoint import TrainingCheckpoint, digest_of
 from exosk.models.members import TorchMembers, at_rest
 from exosk.models.nets import SpectralNet, SpectrumInput
@@ -36,6 +37,8 @@ _STEPS, _BATCHES = 50, (32, 256)
 _MOST_LEARNED = 20_000
 # Fewer validation rows tell little about when to stop.
 _LEAST_VALIDATION = 10
+# Of a store; they stay in memory.
+_MOST_VALIDATION = 20_000
 # Settings that change nothing of a result.
 _PASSING = ("checkpoint", "device", "progress", "verbose")
 
@@ -103,7 +106,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         X: np.ndarray,
         draw_targets: Callable[[np.ndarray, np.random.RandomState], np.ndarray],
         criterion: nn.Module,
-        labels: np.ndarray,
+        labels: Any,
         groups: Any = None,
     ) -> tuple[np.ndarray, np.random.RandomState]:
         """Train the ensemble.
@@ -116,7 +119,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             From row numbers and a random state to their targets, of shape (n_rows, n_targets).
         criterion : Module
             The loss.
-        labels : ndarray of shape (n, ...)
+        labels : ndarray of shape (n, ...) or str
             What the targets are made of, by which a checkpoint is known.
         groups : array-like of shape (n,), optional
             Parents of the spectra: those of one train together or validate together.
@@ -130,21 +133,30 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         """
         plan = self._plan(len(X))
         random = check_random_state(self.random_state)
-        train, validation = self._split(len(X), random, groups)
+        stored = isinstance(X, StoredSpectra)
+        if stored:
+            train, validation = self._split_stored(X, random)
+        else:
+            train, validation = self._split(len(X), random, groups)
         if self.normalization == "batch" and len(train) == 1:
             raise RangeError(
                 "normalization='batch' cannot be trained on one spectrum; use 'layer', or more"
             )
         self.augmentation_ = None
         if self.augmentation is not None:
-            self.augmentation_ = reseeded(self.augmentation, random).fit(X)
-        some = self._augmented(X[train[:: -(-len(train) // _MOST_LEARNED)]], random)
+            # Of a store its first rows tell what the columns are.
+            self.augmentation_ = reseeded(self.augmentation, random).fit(X[:1] if stored else X)
+        learned = X[self._learned(X, train, random)]
+        some = self._augmented(learned, random)
         self.layout_ = RowLayout.of(some.shape[1], self.grid, extra=True)
         self._check_rows(some)
+        seen = learned if stored else X[train]
         if X.shape[1] == some.shape[1]:
-            self._check_rows(X[train])
+            self._check_rows(seen)
         n_bins = self.layout_.n_bins
-        self._has_missing = bool(np.isnan(some[:, :n_bins]).any() or np.isnan(X[:, :n_bins]).any())
+        self._has_missing = any(
+            bool(np.isnan(each[:, :n_bins]).any()) for each in (some, learned if stored else X)
+        )
 
         def rows(which: np.ndarray, seed: int, augment: bool, fresh: bool) -> DrawnRows:
             def draw(
@@ -156,12 +168,25 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
 
             return DrawnRows(draw, len(which), np.random.RandomState(seed), fresh)
 
+        def streamed(seed: int) -> DrawnRows:
+            def draw(
+                some: np.ndarray, state: np.random.RandomState
+            ) -> tuple[np.ndarray, np.ndarray]:
+                return self._augmented(X[some], state), draw_targets(some, state)
+
+            def shuffle(state: np.random.RandomState) -> np.ndarray:
+                return X.order(train, state, block_rows(plan.batch_size))
+
+            return DrawnRows(
+                draw, len(train), np.random.RandomState(seed), True, shuffle, X.prefetch
+            )
+
         self.members_, self.history_ = [], []
         validating = _seed(random)
         marks = self._marks(X, labels)
         for member in range(self.n_members):
             seed = _seed(random)
-            training = rows(train, seed, augment=True, fresh=True)
+            training = streamed(seed) if stored else rows(train, seed, augment=True, fresh=True)
             held_out = rows(validation, validating, self.augment_validation, fresh=False)
             gpus = [plan.device] if plan.device.startswith("cuda") else []
             with torch.random.fork_rng(devices=gpus):
@@ -204,6 +229,22 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             validates[:] = False
         return np.flatnonzero(~validates), np.flatnonzero(validates)
 
+    def _split_stored(
+        self, X: StoredSpectra, random: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Split by whole chunks, with no more validation rows than memory is for."""
+        n = min(round(self.validation_fraction * len(X)), _MOST_VALIDATION)
+        held = X.hold_out(n, random) if n >= _LEAST_VALIDATION else np.zeros(len(X), dtype=bool)
+        if held.all():
+            held[:] = False
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _learned(self, X: Any, train: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+        """Row numbers that means and spreads are learned from."""
+        if isinstance(X, StoredSpectra):
+            return X.order(train, random, _MOST_LEARNED)[:_MOST_LEARNED]
+        return train[:: -(-len(train) // _MOST_LEARNED)]
+
     def _make_net(self) -> SpectralNet:
         layer_in = SpectrumInput(self.layout_, self._has_missing)
         body = self._make_body(layer_in.n_channels, self.layout_.n_bins, layer_in.n_numbers)
@@ -214,7 +255,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             return None
         return lambda share: self.progress((member + share) / self.n_members)
 
-    def _marks(self, X: np.ndarray, labels: np.ndarray) -> dict[str, str]:
+    def _marks(self, X: Any, labels: Any) -> dict[str, str]:
         """Digests of what a training is of, where it is kept in a file."""
         if self.checkpoint is None:
             return {}
@@ -225,7 +266,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             )
         settings = {k: v for k, v in self.get_params(deep=False).items() if k not in _PASSING}
         return {
-            "spectra": digest_of(X),
+            "spectra": digest_of(X.digest if isinstance(X, StoredSpectra) else X),
             "parameters or labels": digest_of(labels),
             "settings": str(joblib.hash(settings)),
         }
