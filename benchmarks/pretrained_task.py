@@ -44,6 +44,7 @@ from exosk.pretrained.proposal import SystemProposal
 from exosk.pretrained.systems import Systems
 from exosk.retrieval import retrieve
 from exosk.rows import join_rows
+from exosk.simulators.quantities import abundance_name
 
 STAGES = ("calibration", "importance", "guard", "wasp39b", "planets")
 N_CHECKED, N_SAMPLES, N_EXACT, N_GUARDED = 1000, 300, 20, 200
@@ -238,14 +239,21 @@ def planet(entry: dict[str, Any], nested: bool) -> dict[str, Any]:
         "odds": result.odds.to_dict() if result.odds else None,
     }
     if nested:
+        # The same likelihood, the model's error included, so that evidences can be compared.
+        likelihood = exosk.gaussian_log_likelihood(
+            simulator, result.spectrum, result.model_error, free_scale=True
+        )
         started = time.perf_counter()
-        other = retrieve(spectrum, simulator, method="nested")
+        other = exosk.nested_sample(likelihood, simulator.space, random_state=0)
         found["nested"] = {
             "seconds": round(time.perf_counter() - started, 1),
-            "parameters": other.posterior.summary(),
-            "probability": other.molecules,
-            "log_evidence": other.posterior.meta["log_evidence"],
-            "divergence_mnat": divergence(marginals(result.posterior), marginals(other.posterior)),
+            "parameters": other.summary(),
+            "probability": {
+                m: float(other.weights @ (other[abundance_name(m)] > result.threshold))
+                for m in molecules
+            },
+            "log_evidence": other.meta["log_evidence"],
+            "divergence_mnat": divergence(marginals(result.posterior), marginals(other)),
         }
     return found
 
