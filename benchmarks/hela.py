@@ -71,6 +71,16 @@ METHODS: dict[str, Callable[[], Any]] = {
     "MLP, one Gaussian": lambda: exosk.MLPRetriever(n_components=1, random_state=0),
     "CNN, untuned": lambda: exosk.CNNRetriever(random_state=0),
     "flow, untuned": lambda: exosk.FlowRetriever(random_state=0),
+    # 12,800 rows without noise of their own: a share of the features is forgotten at each step.
+    "flow, three members, dropout": lambda: exosk.FlowRetriever(
+        (128, 128),
+        n_transforms=4,
+        flow_hidden=(64,),
+        n_context=32,
+        dropout=0.1,
+        n_members=3,
+        random_state=0,
+    ),
     "flow, four members": lambda: exosk.FlowRetriever(
         (128, 128), n_transforms=4, flow_hidden=(64,), n_context=32, n_members=4, random_state=0
     ),
