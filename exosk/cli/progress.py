@@ -12,25 +12,31 @@ __all__ = ["stages"]
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, float], None]]:
+def stages() -> Iterator[Callable[..., None]]:
     """Give a function that draws a bar for each stage it hears of, on standard error.
 
     Yields
     ------
     callable
-        Takes a stage's name and the share of it that is done.
+        Takes a stage's name, the share of it that is done and, if there is more to say (a rate, the
+        time left), a note.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda stage, share: None
+        yield lambda stage, share, note="": None
         return
     bars: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description:<30}"), BarColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<30}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=console) as progress:
 
-        def tell(stage: str, share: float) -> None:
+        def tell(stage: str, share: float, note: str = "") -> None:
             if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=1.0)
-            progress.update(bars[stage], completed=share)
+                bars[stage] = progress.add_task(stage, total=1.0, note=note)
+            progress.update(bars[stage], completed=share, note=note)
 
         yield tell

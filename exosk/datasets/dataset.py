@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -297,13 +298,19 @@ class Dataset:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Dataset:
-        """Read a file that :meth:`save` wrote.
+        """Read a file that :meth:`save` wrote, or all of a store (:class:`Store`) by its folder.
 
         Raises
         ------
         FileFormatError
             If the file is none of ours, of a later version, or damaged.
+        RangeError
+            If the store does not fit into memory.
         """
+        if Path(path).is_dir():
+            from exosk.datasets.store import Store
+
+            return Store(path).read()
         with open_hdf5(path, "data set", _VERSION) as file:
             header = json.loads(file["header"].asstr()[()])
             return cls(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +19,128 @@ from exosk.spectra import SpectralGrid, Spectrum
 
 if TYPE_CHECKING:
     from exosk.instruments import Instrument
+    from exosk.parameters import ParameterSpace
     from exosk.simulators import Simulator
 
-__all__ = ["simulate_dataset"]
+__all__ = ["BATCH", "Recipe", "simulate_dataset"]
 
-# Spectra between two calls of `progress`; the native spectra of one batch are all that is
-# held at full resolution.
-_BATCH = 256
+#: Spectra between two calls of `progress`; the native spectra of one batch are all that is held at
+#: full resolution. The last bits of a spectrum depend on its batch, so that a shard of a store is
+#: always cut into batches of this size.
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the spectra of a training set are made with.
+
+    Attributes
+    ----------
+    simulator : Simulator
+        From parameters to spectra.
+    grid : SpectralGrid
+        The bins.
+    sigma : ndarray of shape (n_bins,) or None
+        Reference errors.
+    detectability : bool
+        Whether each spectrum is simulated without each molecule too.
+    """
+
+    simulator: Simulator
+    grid: SpectralGrid
+    sigma: np.ndarray | None
+    detectability: bool
+
+    @classmethod
+    def like(
+        cls,
+        simulator: Simulator,
+        like: Spectrum | Instrument | SpectralGrid,
+        detectability: Any = False,
+    ) -> Recipe:
+        """Make the recipe that arguments of :func:`simulate_dataset` ask for."""
+        grid = like if isinstance(like, SpectralGrid) else like.grid
+        sigma = _reference_errors(like, grid, detectability)
+        return cls(simulator, grid, sigma, detectability is not False and detectability is not None)
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The parameters of the spectra, with their priors."""
+        return self.simulator.space
+
+    @property
+    def molecules(self) -> tuple[str, ...]:
+        """Absorbers of free abundance: a fixed one is no question that a data set can answer."""
+        return tuple(m for m in self.simulator.molecules if abundance_name(m) in self.space)
+
+    @functools.cached_property
+    def binned(self) -> Callable[[Any], np.ndarray]:
+        """From parameters (n, n_parameters) to depths (n, n_bins)."""
+        return simulate_in_bins(self.simulator, self.grid)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "binned"}
+
+    def simulate(
+        self, theta: np.ndarray, progress: Callable[[int], None] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Simulate spectra, a batch at a time.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n, n_parameters)
+            In the order of :attr:`space`.
+        progress : callable, optional
+            Called with the number of spectra done since the last call.
+
+        Returns
+        -------
+        depth : ndarray of shape (n, n_bins)
+            float32.
+        delta_chi2 : ndarray of shape (n, n_molecules) or None
+            How much each molecule shows, if that was asked for.
+        """
+        depth = np.empty((len(theta), self.grid.n_bins), dtype=np.float32)
+        change = np.empty((len(theta), len(self.molecules))) if self.detectability else None
+        for start in range(0, len(theta), BATCH):
+            rows = slice(start, start + BATCH)
+            whole = self.binned(theta[rows])
+            depth[rows] = whole
+            if change is not None:
+                for k, molecule in enumerate(self.molecules):
+                    without = self._without(theta[rows], molecule)
+                    change[rows, k] = delta_chi2(whole, without, self.sigma)
+            if progress is not None:
+                progress(len(theta[rows]))
+        return depth, change
+
+    def _without(self, theta: np.ndarray, molecule: str) -> np.ndarray:
+        try:
+            return self.binned(without_molecule(self.simulator, theta, molecule))
+        except RangeError as error:
+            # A lighter atmosphere reaches higher, and may not be bound.
+            raise RangeError(f"without {molecule}: {error}") from error
+
+    def draw(
+        self,
+        n: int,
+        random_state: Any,
+        provenance: dict[str, Any],
+        progress: Callable[[int], None] | None = None,
+    ) -> Dataset:
+        """Draw parameters from the prior and simulate their spectra."""
+        theta = self.space.sample(n, random_state)
+        depth, change = self.simulate(theta, progress)
+        return Dataset(
+            depth,
+            theta,
+            self.grid,
+            self.space,
+            self.molecules,
+            provenance=provenance,
+            delta_chi2=change,
+            sigma=self.sigma,
+        )
 
 
 def simulate_dataset(
@@ -69,42 +186,10 @@ def simulate_dataset(
     """
     if int(n) != n or n < 1:
         raise RangeError(f"the number of spectra must be a positive whole number, got {n}")
-    grid = like if isinstance(like, SpectralGrid) else like.grid
-    sigma = _reference_errors(like, grid, detectability)
-    # A gas whose abundance is fixed is no question that the data set can answer.
-    space = simulator.space
-    molecules = tuple(m for m in simulator.molecules if abundance_name(m) in space)
-    binned = simulate_in_bins(simulator, grid)
-    theta = space.sample(int(n), random_state)
-    depth = np.empty((len(theta), grid.n_bins), dtype=np.float32)
-    wanted = detectability is not False and detectability is not None
-    change = np.empty((len(theta), len(molecules))) if wanted else None
-    for start in range(0, len(theta), _BATCH):
-        rows = slice(start, start + _BATCH)
-        whole = binned(theta[rows])
-        depth[rows] = whole
-        if change is not None:
-            for k, molecule in enumerate(molecules):
-                try:
-                    without = binned(without_molecule(simulator, theta[rows], molecule))
-                except RangeError as error:
-                    # A lighter atmosphere reaches higher, and may not be bound.
-                    raise RangeError(f"without {molecule}: {error}") from error
-                change[rows, k] = delta_chi2(whole, without, sigma)
-        if progress is not None:
-            progress(len(theta[rows]))
+    recipe = Recipe.like(simulator, like, detectability)
     seed = int(random_state) if isinstance(random_state, int | np.integer) else None
     provenance = {**simulator.provenance, "n_spectra": int(n), "seed": seed}
-    return Dataset(
-        depth,
-        theta,
-        grid,
-        space,
-        molecules,
-        provenance=provenance,
-        delta_chi2=change,
-        sigma=sigma,
-    )
+    return recipe.draw(int(n), random_state, provenance, progress)
 
 
 def _reference_errors(like: Any, grid: SpectralGrid, detectability: Any) -> np.ndarray | None:

@@ -88,3 +88,56 @@ def test_an_unknown_simulator_or_option_is_a_mistake(run, tmp_path):
     assert done.returncode == 2
     assert "temperature_profil" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- large sets ------------------------------------------------------------------------------
+
+SMALL = ("simulate", "--n", "50", "--instrument", "hst-wfc3-g141", "--molecules", "H2O")
+STORE = ("--shard-size", "20", "--jobs", "1", "--out", "set")
+
+
+def test_options_of_a_large_set_make_a_store(program, tmp_path):
+    done = program(*SMALL, *STORE, "--seed", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert "kB are needed in set, " in done.stderr
+    store = exosk.datasets.Store(tmp_path / document["files"]["store"])
+    assert len(store) == document["n_spectra"] == 50
+    assert len(store.shards) == 3
+    assert store.space.to_dict() == document["parameters"]
+    assert document["molecules"]["H2O"]["present"] == store[:].presence().mean()
+    assert document["provenance"]["seed"] == 3
+
+
+def test_the_same_command_goes_on_with_a_store(program, tmp_path):
+    """From a shell, where it is another process."""
+    assert program(*SMALL, *STORE).returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()}
+    (tmp_path / "set" / "shard-000001.h5").unlink()
+    done = program(*SMALL, *STORE)
+    assert done.returncode == 0, done.stderr
+    assert "30 of 50 spectra are there; " in done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()} == before
+    done = program(*SMALL, *STORE, "--seed", "1")
+    assert done.returncode == 2
+    assert "holds another set (seed: 0 there, 1 here)" in done.stderr
+
+
+def test_a_store_takes_part_where_a_file_does(program, tmp_path):
+    assert program(*SMALL, *STORE).returncode == 0
+    done = program("train", "set", "--model", "forest", "--noise", "50", "--out", "model")
+    assert done.returncode == 0, done.stderr
+    assert program(*SMALL, "--out", "set").returncode == 2, "a file in the folder of a store"
+
+
+def test_too_many_spectra_for_the_disk(program):
+    done = program(*SMALL[:2], "90_000_000_000", *SMALL[3:], "--out", "set")
+    assert done.returncode == 2
+    assert "GB are needed in" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_scheduler_that_is_not_there(program):
+    done = program(*SMALL, "--scheduler", "scheduler.json", "--out", "set")
+    assert done.returncode == 2
+    assert "neither an address as tcp://10.0.0.1:8786 nor a scheduler file" in done.stderr
