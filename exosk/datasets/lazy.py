@@ -94,7 +94,7 @@ class StoredSpectra:
         ndarray of int
             The same, chunks in random order, shuffled within each block.
         """
-        chunk = rows // self.store.header.chunk_rows
+        chunk = np.searchsorted(self._starts(), rows, side="right")
         starts = np.flatnonzero(np.diff(chunk, prepend=-1))
         pieces = np.split(rows, starts[1:])
         mixed = np.concatenate([pieces[k] for k in random.permutation(len(pieces))])
@@ -109,16 +109,23 @@ class StoredSpectra:
         -------
         ndarray of bool, shape (len(self),)
         """
-        size = self.store.header.chunk_rows
-        chunks = random.permutation(-(-len(self) // size))[: max(1, round(n / size))]
+        starts = self._starts()
+        sizes = np.diff(starts, append=len(self))
+        order = random.permutation(len(starts))
+        n_chunks = max(1, int(np.searchsorted(np.cumsum(sizes[order]), n)))
         parent = self.store.parent
-        held = np.isin(np.arange(len(self)) // size, chunks)
+        held = np.isin(np.repeat(np.arange(len(starts)), sizes), order[:n_chunks])
         return np.isin(parent, np.unique(parent[held]))
 
     @property
     def digest(self) -> str:
         """What tells these spectra from others."""
         return f"{self.store.header.fingerprint} {self.store.shards} {self.shape} {self._sigma}"
+
+    def _starts(self) -> np.ndarray:
+        """Row numbers at which chunks begin."""
+        sizes = [stop - start for _, start, stop in self.store.chunks()]
+        return np.cumsum([0, *sizes])[:-1]
 
     def _read(self, rows: Any) -> np.ndarray:
         depth = self.store.take("X", rows)
