@@ -14,6 +14,7 @@ import contextlib
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -137,7 +138,7 @@ class LocalServer:
         class Handler(_Handler):
             server_of = owner
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -164,6 +165,15 @@ class LocalServer:
             if isinstance(planned, list):
                 return planned.pop(0) if len(planned) > 1 else planned[0]
         return planned(request)
+
+
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that have gone: faults are what it is for."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report a mistake of a test's own, and no broken connection."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

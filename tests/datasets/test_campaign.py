@@ -215,6 +215,7 @@ def kill_once(flag: str):
     return spoil
 
 
+@pytest.mark.kills
 def test_a_worker_that_dies_is_replaced(tmp_path, make_store, contents, line_simulator):
     expected = contents(make_store(tmp_path / "whole").folder)
     simulator = line_simulator(spoil=kill_once(str(tmp_path / "flag")))
@@ -223,6 +224,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path, make_store, contents, line_sim
     assert contents(tmp_path / "set") == expected
 
 
+@pytest.mark.kills
 def test_workers_that_die_again_and_again_are_an_error(tmp_path, make_store, line_simulator):
     def spoil(depth):
         os.kill(os.getpid(), signal.SIGKILL)

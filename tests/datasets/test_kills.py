@@ -19,7 +19,7 @@ import pytest
 from exosk.datasets import StoreError, verify_store
 
 psutil = pytest.importorskip("psutil")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 N = {"n": 4000, "shard_size": 200}
 RUN = """
