@@ -17,7 +17,6 @@ import argparse
 import itertools
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ import exosk
 from exosk.datasets import DETECTABLE, Dataset
 from exosk.evaluation import score_detections
 from exosk.inference import sampling_error
+from exosk.survey import read_claims
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4", "Na", "K")
 FOLDER = SHARED_DATA / "spectra"
@@ -57,24 +57,7 @@ _N_SAMPLING = 200
 
 def published(entry: dict[str, Any]) -> dict[str, str]:
     """Sort what the manifest says of each gas into "yes", "weak" and "no"."""
-    claims = entry["reported_detections"]
-    if any("no molecule" in text for text in claims.values()):
-        return dict.fromkeys(MOLECULES, "no")
-    found = {}
-    for molecule in MOLECULES:
-        if molecule not in claims:
-            continue
-        text = claims[molecule].lower()
-        sigma = re.match(r"[\d.]+", text)
-        if "not detected" in text or "upper limit" in text:
-            found[molecule] = "no"
-        elif re.search("muted|weak|tentative|claimed|^reported", text) or (
-            sigma and float(sigma[0]) < 3
-        ):
-            found[molecule] = "weak"
-        else:
-            found[molecule] = "yes"
-    return found
+    return read_claims(entry["reported_detections"], MOLECULES)
 
 
 def read(entry: dict[str, Any]) -> exosk.Spectrum:

@@ -265,14 +265,11 @@ def _named(
     names: list[str], listed: list[tuple[str, Listing]]
 ) -> tuple[list[tuple[str, Listing]], list[str]]:
     """Find the observations that are meant: one by its name, or all of a planet."""
-    from exosk.sources import fold_name
+    from exosk.sources.load import listings_named
 
     chosen, failures = [], []
     for name in names:
-        folded = fold_name(name)
-        found = [one for one in listed if fold_name(one[1].name) == folded] or [
-            one for one in listed if fold_name(one[1].planet) == folded
-        ]
+        found = listings_named(name, listed)
         if not found:
             known = {one.planet for _, one in listed}
             failures.append(str(UnknownNameError.suggest("observation", name, known)))

@@ -131,7 +131,7 @@ def _print(
     from rich.table import Table
 
     from exosk.survey import CLAIMS, agreement
-    from exosk.survey.table import FAVOURED, molecules_of, odds_gain
+    from exosk.survey.table import is_telling, molecules_of, odds_gain
 
     molecules = molecules_of(rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -152,8 +152,7 @@ def _print(
             probability = row["probability"][molecule]
             gain = odds_gain(probability, row["prior"][molecule])
             mark = CLAIMS[row["published"][molecule]][0] if molecule in row["published"] else " "
-            strong = gain >= FAVOURED or gain <= 1 / FAVOURED
-            cells.append(f"[{'bold' if strong else 'dim'}]{probability:.2f}[/]{mark}")
+            cells.append(f"[{'bold' if is_telling(gain) else 'dim'}]{probability:.2f}[/]{mark}")
         name = row["planet"] or row["label"]
         table.add_row(
             escape(name),

@@ -15,7 +15,14 @@ from exosk.sources.naming import fold_name
 from exosk.sources.protocol import Listing, Source
 from exosk.spectra import Spectrum
 
-__all__ = ["SYSTEM", "complete_system", "load_spectrum", "registered_sources", "search_spectra"]
+__all__ = [
+    "SYSTEM",
+    "complete_system",
+    "listings_named",
+    "load_spectrum",
+    "registered_sources",
+    "search_spectra",
+]
 
 #: What a retrieval wants to know of a planet and its star, as keys of a spectrum's `meta`.
 SYSTEM = ("star_radius", "planet_mass", "equilibrium_temperature")
@@ -107,6 +114,22 @@ def search_spectra(
             continue
         found.extend((label, listing) for listing in listings if _fits(listing, text))
     return found, failures
+
+
+def listings_named(name: str, listed: Iterable[tuple[str, Listing]]) -> list[tuple[str, Listing]]:
+    """Return the observation of a name, or all of a planet, in any spelling.
+
+    Parameters
+    ----------
+    name : str
+        Of an observation or a planet.
+    listed : iterable of (str, Listing)
+        From :func:`search_spectra`.
+    """
+    folded, listed = fold_name(name), list(listed)
+    return [one for one in listed if fold_name(one[1].name) == folded] or [
+        one for one in listed if fold_name(one[1].planet) == folded
+    ]
 
 
 def complete_system(

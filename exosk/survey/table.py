@@ -11,7 +11,15 @@ from exosk.survey.claims import CLAIMS, NOTHING_SAID
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["FAVOURED", "agreement", "molecules_of", "odds_gain", "survey_table", "to_markdown"]
+__all__ = [
+    "FAVOURED",
+    "agreement",
+    "is_telling",
+    "molecules_of",
+    "odds_gain",
+    "survey_table",
+    "to_markdown",
+]
 
 #: By how much the data must change the odds of a molecule's presence to be for or against it:
 #: "strong" by Jeffreys's scale (Theory of Probability, appendix B).
@@ -30,6 +38,11 @@ def odds_gain(probability: float, prior: float) -> float:
     """
     p, q = (min(max(x, _FINEST), 1 - _FINEST) for x in (probability, prior))
     return p / (1 - p) * (1 - q) / q
+
+
+def is_telling(gain: float) -> bool:
+    """Whether odds are raised or lowered enough to be for or against a molecule."""
+    return gain >= FAVOURED or gain <= 1 / FAVOURED
 
 
 def molecules_of(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -149,7 +162,7 @@ def _cell(row: dict[str, Any], molecule: str) -> str:
     probability = row["probability"][molecule]
     gain = odds_gain(probability, row["prior"][molecule])
     text = f"{probability:.2f}"
-    if gain >= FAVOURED or gain <= 1 / FAVOURED:
+    if is_telling(gain):
         text = f"**{text}**"
     claim = row["published"].get(molecule)
     return f"{text} {CLAIMS[claim][0]}" if claim else text

@@ -14,7 +14,7 @@ from typing import Any
 
 from exosk.exceptions import ExoskError, FileFormatError, RangeError, UnknownNameError
 from exosk.sources import fold_name, load_spectrum, read_spectrum, search_spectra
-from exosk.sources.load import SYSTEM, registered_sources
+from exosk.sources.load import SYSTEM, listings_named, registered_sources
 from exosk.spectra import Spectrum
 
 __all__ = ["SurveyTarget", "gather_targets", "read_systems"]
@@ -196,10 +196,7 @@ def _at_hand(failures: list[str]) -> list[SurveyTarget]:
 def _named(name: str, failures: list[str]) -> list[SurveyTarget]:
     listed, told = search_spectra()
     failures.extend(told)
-    folded = fold_name(name)
-    found = [(label, one) for label, one in listed if fold_name(one.name) == folded] or [
-        (label, one) for label, one in listed if fold_name(one.planet) == folded
-    ]
+    found = listings_named(name, listed)
     if not found:
         try:  # a source may know more than it lists
             load_spectrum(name)
