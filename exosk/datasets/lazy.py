@@ -7,7 +7,6 @@ chunk once; a thread reads the next rows while those before are used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredParameters", "StoredSpectra"]
 
-Transform = Callable[[np.ndarray], np.ndarray]
-
 
 class StoredSpectra:
     """The X of a store.
@@ -33,8 +30,6 @@ class StoredSpectra:
         The spectra.
     sigma : array-like of shape (n_bins,), optional
         1-sigma errors that stand behind the depths of every row.
-    transform : callable, optional
-        What rows go through when they are read, as a fitted transformer's ``transform``.
 
     Attributes
     ----------
@@ -44,9 +39,8 @@ class StoredSpectra:
 
     ndim = 2
 
-    def __init__(self, store: Store, sigma: Any = None, transform: Transform | None = None) -> None:
+    def __init__(self, store: Store, sigma: Any = None) -> None:
         self.store = store
-        self.transform = transform
         self._sigma = None if sigma is None else np.asarray(sigma, dtype=np.float32)
         first = self._read(np.arange(1))
         self.shape, self.dtype = (len(store), first.shape[1]), first.dtype
@@ -120,7 +114,8 @@ class StoredSpectra:
     @property
     def digest(self) -> str:
         """What tells these spectra from others."""
-        return f"{self.store.header.fingerprint} {self.store.shards} {self.shape} {self._sigma}"
+        sigma = b"" if self._sigma is None else self._sigma.tobytes()
+        return f"{self.store.header.fingerprint} {self.store.shards} {self.shape} {sigma.hex()}"
 
     def _starts(self) -> np.ndarray:
         """Row numbers at which chunks begin."""
@@ -129,10 +124,9 @@ class StoredSpectra:
 
     def _read(self, rows: Any) -> np.ndarray:
         depth = self.store.take("X", rows)
-        X = depth if self._sigma is None else join_rows(
-            depth, np.broadcast_to(self._sigma, depth.shape)
-        )  # fmt: skip
-        return X if self.transform is None else np.asarray(self.transform(X))
+        if self._sigma is None:
+            return depth
+        return join_rows(depth, np.broadcast_to(self._sigma, depth.shape))
 
 
 class StoredParameters:
