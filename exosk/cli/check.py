@@ -76,7 +76,7 @@ def check(
     - `exosk check my-flow --data held-out/dataset.h5 --missing 0.2 --json`
     """
     started = time.perf_counter()
-    from exosk.datasets import Dataset
+    from exosk.datasets import open_set
     from exosk.evaluation.checks import check_model
     from exosk.models.persistence import load_model
     from exosk.report.check_figures import write_checks
@@ -88,7 +88,7 @@ def check(
     with stages() as tell:
         found = check_model(
             load_model(model, device),
-            Dataset.load(data),
+            open_set(data),
             n=n,
             n_samples=samples,
             noise_scale=noise_scale,

@@ -62,7 +62,7 @@ def evaluate(
     - `exosk evaluate my-detector test/dataset.h5 --noise-scale 1 2 --json`
     """
     started = time.perf_counter()
-    from exosk.datasets import Dataset
+    from exosk.datasets import open_set
     from exosk.evaluation.model import evaluate_model
     from exosk.models.persistence import load_model
     from exosk.report.evaluation import write_evaluation
@@ -74,7 +74,7 @@ def evaluate(
     with stages() as tell:
         found = evaluate_model(
             load_model(model, device),
-            Dataset.load(dataset),
+            open_set(dataset),
             noise_scale=noise_scale,
             threshold=threshold,
             random_state=seed,

@@ -18,7 +18,7 @@ from exosk.exceptions import GridError, RangeError
 if TYPE_CHECKING:
     import numpy as np
 
-    from exosk.datasets import Dataset
+    from exosk.datasets import Dataset, Store
 
 __all__ = ["train"]
 
@@ -26,7 +26,10 @@ __all__ = ["train"]
 def train(
     dataset: Annotated[
         Path,
-        typer.Argument(help="Training set, as `exosk simulate` writes it.", show_default=False),
+        typer.Argument(
+            help="Training set, as `exosk simulate` writes it: a file or a folder of shards.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="Folder for the model; an older model there is replaced.")
@@ -66,14 +69,23 @@ def train(
     jobs: Annotated[
         int | None, typer.Option(help="Processor cores for a forest; all by default.", min=1)
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that a network's training is written to after each epoch; the same "
+            "command goes on from there.",
+            show_default=False,
+        ),
+    ] = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
     """Train a model and write it with a card of what it was made for.
 
     Of the set 70 % train, and 15 % are held out: the scores are of these, with noise. The rest is
-    left for your own validation. Spectra of one parent stay together. A GAN, which takes a second
-    or two for a spectrum, is scored on 200 at most.
+    left for your own validation. Spectra of one parent stay together. Scores are of 20,000 spectra
+    at most, and of 200 for a GAN, which takes a second or two for each. Of a store of eight shards
+    or more a part is in memory at a time, and a forest learns from 100,000 spectra at most.
 
     **Examples**
 
@@ -86,9 +98,11 @@ def train(
     - `exosk train training/dataset.h5 --model gan --noise 30 --noise-scale 0.5 5`
 
     - `exosk train training/dataset.h5 --task detect --noise 50`
+
+    - `exosk train /scratch/training --model flow --noise 30 --checkpoint kept`
     """
     started = time.perf_counter()
-    from exosk.datasets import DETECTABLE, PRESENCE_THRESHOLD, Dataset
+    from exosk.datasets import DETECTABLE, PRESENCE_THRESHOLD, open_set
     from exosk.models.persistence import check_target, save_model
     from exosk.models.recipes import (
         NoiseRange,
@@ -100,7 +114,7 @@ def train(
     check_target(out)
     if detectable and task != "detect":
         raise RangeError("--detectable is about labels of molecules; it goes with --task detect")
-    data = Dataset.load(dataset)
+    data = open_set(dataset)
     noise_range = NoiseRange(_errors(noise, data), *noise_scale)
     rule = {"threshold": PRESENCE_THRESHOLD, "delta_chi2": DETECTABLE if detectable else None}
     if detectable:
@@ -118,6 +132,7 @@ def train(
             n_jobs=jobs or -1,
             epochs=epochs,
             random_state=seed,
+            checkpoint=checkpoint,
             progress=lambda share: tell("training", share),
         )
         tell("training", 1.0)
@@ -157,7 +172,7 @@ def train(
         _print(document)
 
 
-def _errors(name: str | None, data: Dataset) -> np.ndarray:
+def _errors(name: str | None, data: Dataset | Store) -> np.ndarray:
     """Return the reference errors, shape (n_bins,)."""
     from exosk.datasets.detectability import errors_in
     from exosk.instruments import get_instrument
@@ -193,7 +208,7 @@ def _errors(name: str | None, data: Dataset) -> np.ndarray:
     return errors_in(spectrum, data.grid)
 
 
-def _check_labels(data: Dataset, sigma: np.ndarray) -> None:
+def _check_labels(data: Dataset | Store, sigma: np.ndarray) -> None:
     import numpy as np
 
     if data.sigma is not None and not np.allclose(sigma, data.sigma, equal_nan=True):

@@ -8,6 +8,7 @@ from exosk.datasets.exchange import export_store, merge_stores, split_store
 from exosk.datasets.folder import StoreError
 from exosk.datasets.generate import simulate_dataset
 from exosk.datasets.inspection import StoreCheck, verify_store
+from exosk.datasets.opening import open_set
 from exosk.datasets.repair import Repair, repair_store
 from exosk.datasets.store import Store
 
@@ -24,6 +25,7 @@ __all__ = [
     "delta_chi2",
     "export_store",
     "merge_stores",
+    "open_set",
     "read_ariel",
     "repair_store",
     "simulate_dataset",

@@ -13,10 +13,10 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
 from exosk.datasets.detectability import errors_in
+from exosk.datasets.labels import delta_chi2_at, molecules_present
 from exosk.exceptions import GridError, RangeError
 from exosk.parameters import ParameterArray, ParameterSpace
 from exosk.rows import join_rows
-from exosk.simulators.quantities import abundance_name
 from exosk.spectra import SpectralGrid
 from exosk.storage import create_hdf5, open_hdf5
 from exosk.units import canonical
@@ -159,16 +159,9 @@ class Dataset:
             If delta chi-squared is asked for and the set has none, or a scale is given that has
             no bearing.
         """
-        columns = [self.space.index(abundance_name(m)) for m in self.molecules]
-        present = np.asarray(self.Y)[:, columns] > np.asarray(threshold)
-        if delta_chi2 is not None:
-            present &= self.delta_chi2_at(scale) > delta_chi2
-        elif np.any(np.asarray(scale) != 1):
-            raise RangeError(
-                "the scale of the errors has no bearing on the rule by abundance alone; give "
-                "delta_chi2 as well, 9 say"
-            )
-        return present.astype(int)
+        return molecules_present(
+            self.Y, self.space, self.molecules, threshold, delta_chi2, self.delta_chi2, scale
+        )
 
     def delta_chi2_at(self, scale: Any = 1.0) -> np.ndarray:
         """Return the delta chi-squared of each molecule at other errors.
@@ -188,22 +181,7 @@ class Dataset:
         RangeError
             If the set holds none, or a scale is not a positive number.
         """
-        if self.delta_chi2 is None:
-            raise RangeError(
-                "the data set does not know how detectable its molecules are; simulate it with "
-                "detectability=True (exosk simulate --detectability)"
-            )
-        scale = np.asarray(scale, dtype=float)
-        if scale.shape not in ((), (len(self),)):
-            raise RangeError(
-                f"{len(self)} spectra but scales of shape {scale.shape}; give one, or one each"
-            )
-        bad = ~((scale > 0) & np.isfinite(scale))
-        if bad.any():
-            raise RangeError(
-                f"the scale of the errors must be a positive number, got {scale[bad].flat[0]:g}"
-            )
-        return np.asarray(self.delta_chi2 / np.square(scale)[..., np.newaxis])
+        return delta_chi2_at(self.delta_chi2, len(self), scale)
 
     def with_sigma(self, sigma: Any = None) -> np.ndarray:
         """Return X with errors beside the depths, for models that are told the noise.

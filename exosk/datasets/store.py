@@ -6,6 +6,7 @@ one; :meth:`Store.batches` streams it in random order with bounded memory.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from exosk.datasets.dataset import Dataset
+from exosk.datasets.dataset import PRESENCE_THRESHOLD, Dataset
 from exosk.datasets.folder import text_size
+from exosk.datasets.labels import molecules_present
 from exosk.datasets.lazy import StoredParameters, StoredSpectra
 from exosk.datasets.manifest import Header, Manifest
 from exosk.datasets.shards import arrays_of, open_shard, row_bytes, shard_path
@@ -166,19 +168,44 @@ class Store:
         """Read rows of one of X, Y, parent and delta_chi2, as :meth:`read` does of all."""
         return self._gather({name: arrays_of(self.header)[name]}, rows)[name]
 
-    def spectra(self, sigma: Any = None) -> StoredSpectra:
+    def spectra(self, sigma: Any = None, factors: Any = None) -> StoredSpectra:
         """Return X to train a network on, of which a part is in memory at a time.
 
         Parameters
         ----------
-        sigma : array-like of shape (n_bins,), optional
+        sigma : Instrument, Spectrum, float, Quantity or array-like of shape (n_bins,), optional
             Errors that stand behind the depths of every row.
+        factors : array-like of shape (n,), optional
+            What the errors of each row are multiplied with.
         """
-        return StoredSpectra(self, sigma)
+        return StoredSpectra(self, sigma, factors)
 
     def parameters(self) -> StoredParameters:
         """Return y to go with :meth:`spectra`."""
         return StoredParameters(self)
+
+    def presence(
+        self,
+        threshold: Any = PRESENCE_THRESHOLD,
+        delta_chi2: float | None = None,
+        scale: Any = 1.0,
+    ) -> np.ndarray:
+        """Tell which molecules are present, as :meth:`exosk.Dataset.presence` does.
+
+        Returns
+        -------
+        ndarray of int, shape (n, n_molecules)
+        """
+        scale = np.broadcast_to(np.asarray(scale, dtype=float), len(self))
+        found = np.empty((len(self), len(self.molecules)), dtype=int)
+        for start, stop in itertools.pairwise(self._ends):
+            rows = slice(start, stop)
+            known = self.take("delta_chi2", rows) if self.header.detectability else None
+            found[rows] = molecules_present(
+                self.take("Y", rows), self.space, self.molecules, threshold, delta_chi2, known,
+                scale[rows],
+            )  # fmt: skip
+        return found
 
     def _gather(
         self, arrays: dict[str, tuple[tuple[int, ...], str]], rows: Any

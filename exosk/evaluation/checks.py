@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from exosk.augmentation import BinDropout, redraw
-from exosk.datasets import Dataset
+from exosk.datasets import Dataset, Store
 from exosk.evaluation.check_results import CheckRow, ModelChecks, StratumChecks
 from exosk.evaluation.expected_coverage import central_levels, coverage_test, density_levels
 from exosk.evaluation.local import local_test, spectrum_features
@@ -41,7 +41,7 @@ _FEW = 200
 
 def check_model(
     model: FittedModel,
-    data: Dataset,
+    data: Dataset | Store,
     *,
     n: int = 1000,
     n_samples: int = 300,
@@ -246,7 +246,7 @@ class _Asked:
 
 
 def _chosen(
-    model: FittedModel, data: Dataset, n: int, random: np.random.RandomState
+    model: FittedModel, data: Dataset | Store, n: int, random: np.random.RandomState
 ) -> tuple[Dataset, list[str]]:
     """Return n spectra that the model was not trained on, one a parent, and notes."""
     card = model.card
@@ -287,7 +287,7 @@ def _check_prior(space: ParameterSpace, truth: np.ndarray) -> None:
 
 def _observed(
     model: FittedModel,
-    data: Dataset,
+    data: Dataset | Store,
     factor: float,
     missing: float,
     random: np.random.RandomState,

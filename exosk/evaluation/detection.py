@@ -125,6 +125,15 @@ class DetectorEvaluation:
         """Return the evaluation of the selected spectra (slice, mask or indices)."""
         return replace(self, presence=self.presence[rows], probability=self.probability[rows])
 
+    @classmethod
+    def joined(cls, parts: Sequence[DetectorEvaluation]) -> DetectorEvaluation:
+        """Put evaluations of one model together, of other spectra each."""
+        return replace(
+            parts[0],
+            presence=np.concatenate([part.presence for part in parts]),
+            probability=np.concatenate([part.probability for part in parts]),
+        )
+
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Score each molecule, as :func:`score_detections` does, with its reliability curve."""
         found = {}

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from exosk.augmentation.errors import scale_height_depth
-from exosk.datasets import Dataset
+from exosk.datasets import Dataset, Store
 from exosk.evaluation.detection import DetectorEvaluation, evaluate_detector
 from exosk.evaluation.document import as_json
 from exosk.evaluation.regression import RetrieverEvaluation, evaluate_retriever
@@ -32,6 +32,8 @@ __all__ = ["ModelEvaluation", "evaluate_model"]
 
 # Strata of signal-to-noise: at most so many, and no fewer spectra in one than this.
 _N_STRATA, _LEAST = 6, 50
+# Spectra in memory at a time.
+_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ class ModelEvaluation:
 
 def evaluate_model(
     model: FittedModel,
-    data: Dataset,
+    data: Dataset | Store,
     *,
     noise_scale: tuple[float, float] | None = None,
     threshold: float = 0.5,
@@ -127,8 +129,9 @@ def evaluate_model(
     ----------
     model : FittedModel
         As :func:`exosk.models.persistence.load_model` returns it.
-    data : Dataset
-        Noise-free spectra in the model's bins, with the model's parameters or molecules.
+    data : Dataset or Store
+        Noise-free spectra in the model's bins, with the model's parameters or molecules; of a store
+        20,000 are in memory at a time.
     noise_scale : (float, float), optional
         Range of the factors, log-uniform, within that of the model, which is the default.
     threshold : float, default=0.5
@@ -158,12 +161,76 @@ def evaluate_model(
         )
     low, high = factors_within(card, noise_scale)
     data, notes = unseen(card, data)
+    if card.kind == "retriever":
+        check_parameters(card, data)
+        if any(data.space[parameter.name] != parameter for parameter in card.space):
+            notes.append(
+                "the priors of the data set are not those of the training: coverage holds on "
+                "average over the training's"
+            )
     random = check_random_state(random_state)
     factors = np.exp(random.uniform(np.log(low), np.log(high), len(data)))
-    sigma = factors[:, np.newaxis] * card.sigma
-    # A bin that observations lack has no error, and becomes no depth.
-    depth = np.asarray(data.X, dtype=float) + sigma * random.standard_normal(sigma.shape)
-    X = join_rows(depth, sigma) if card.has_sigma else depth
+    # Draws of its own, so that the noise does not depend on how many are in memory.
+    judge = np.random.RandomState(random.randint(2**31))
+    evaluations, ratios, abundances = [], [], []
+    for start in range(0, len(data), _AT_ONCE):
+        part = data[start : start + _AT_ONCE]
+        mine = factors[start : start + _AT_ONCE]
+        share = len(part) / len(data)
+
+        def told(done: float, before: float = start / len(data), share: float = share) -> None:
+            if progress is not None:
+                progress(before + share * done)
+
+        sigma = mine[:, np.newaxis] * card.sigma
+        # A bin that observations lack has no error, and becomes no depth.
+        depth = np.asarray(part.X, dtype=float) + sigma * random.standard_normal(sigma.shape)
+        X = join_rows(depth, sigma) if card.has_sigma else depth
+        evaluations.append(_evaluated(model, part, X, mine, threshold, judge, told))
+        ratio, reason = _signal_to_noise(part, sigma)
+        ratios.append(ratio)
+        molecules = card.molecules if card.kind == "detector" else part.molecules
+        columns = [part.space.index(abundance_name(m)) for m in molecules]
+        abundances.append(np.asarray(part.Y)[:, columns])
+    if reason:
+        notes.append(reason)
+    return ModelEvaluation(
+        evaluations[0].joined(evaluations),
+        None if reason else np.concatenate(ratios),
+        np.concatenate(abundances),
+        molecules,
+        _context(card, data, (low, high)),
+        tuple(notes),
+    )
+
+
+def _evaluated(
+    model: FittedModel,
+    data: Dataset,
+    X: np.ndarray,
+    factors: np.ndarray,
+    threshold: float,
+    random: np.random.RandomState,
+    progress: Callable[[float], None],
+) -> RetrieverEvaluation | DetectorEvaluation:
+    """Evaluate spectra in memory, with noise; `factors` are on the errors of each."""
+    card = model.card
+    if card.kind == "retriever":
+        return evaluate_retriever(
+            model.estimator, X, parameters_of(card, data), random_state=random, progress=progress
+        )
+    return evaluate_detector(
+        model.estimator,
+        X,
+        _presence(card, data, factors),
+        card.molecules,
+        threshold=threshold,
+        progress=progress,
+    )
+
+
+def _context(card: ModelCard, data: Dataset | Store, scale: tuple[float, float]) -> dict[str, Any]:
+    """Return model, data, noise and rule of labels, as JSON has them."""
     context: dict[str, Any] = {
         "model": {
             "estimator": card.estimator.get("class"),
@@ -172,36 +239,14 @@ def evaluate_model(
         },
         "data": {"n_spectra": len(data), "n_bins": data.grid.n_bins},
         "noise": {
-            "scale": [low, high],
+            "scale": list(scale),
             "median_reference_error": float(np.nanmedian(card.sigma)),
             "errors_are_told": card.has_sigma,
         },
     }
-    evaluation: RetrieverEvaluation | DetectorEvaluation
-    if card.kind == "retriever":
-        Y = parameters_of(card, data)
-        if any(data.space[parameter.name] != parameter for parameter in card.space):
-            notes.append(
-                "the priors of the data set are not those of the training: coverage holds on "
-                "average over the training's"
-            )
-        evaluation = evaluate_retriever(
-            model.estimator, X, Y, random_state=random, progress=progress
-        )
-    else:
-        presence = _presence(card, data, factors)
+    if card.kind == "detector":
         context["labels"] = dict(card.presence)
-        evaluation = evaluate_detector(
-            model.estimator, X, presence, card.molecules, threshold=threshold, progress=progress
-        )
-    snr, reason = _signal_to_noise(data, sigma)
-    if reason:
-        notes.append(reason)
-    molecules = card.molecules if card.kind == "detector" else data.molecules
-    columns = [data.space.index(abundance_name(m)) for m in molecules]
-    return ModelEvaluation(
-        evaluation, snr, np.asarray(data.Y)[:, columns], molecules, context, tuple(notes)
-    )
+    return context
 
 
 def _bins(grid: Any) -> str:
@@ -222,7 +267,7 @@ def factors_within(card: ModelCard, wanted: tuple[float, float] | None) -> tuple
     return wanted
 
 
-def unseen(card: ModelCard, data: Dataset) -> tuple[Dataset, list[str]]:
+def unseen(card: ModelCard, data: Dataset | Store) -> tuple[Dataset | Store, list[str]]:
     """Return the spectra that the model was not trained on, as far as can be known, and notes."""
     theirs = card.provenance
     if theirs.get("seed") is None or as_json(dict(data.provenance)) != as_json(dict(theirs)):
@@ -240,14 +285,19 @@ def unseen(card: ModelCard, data: Dataset) -> tuple[Dataset, list[str]]:
     ]
 
 
-def parameters_of(card: ModelCard, data: Dataset) -> ParameterArray:
-    """Return the true parameters in the model's order."""
+def check_parameters(card: ModelCard, data: Dataset | Store) -> None:
+    """Refuse data that lack parameters of the model."""
     missing = [name for name in card.space.names if name not in data.space]
     if missing:
         raise RangeError(
             f"the model retrieves {', '.join(missing)}, which the data set does not vary; simulate "
             f"one with the model's parameters"
         )
+
+
+def parameters_of(card: ModelCard, data: Dataset) -> ParameterArray:
+    """Return the true parameters in the model's order."""
+    check_parameters(card, data)
     columns = [data.space.index(name) for name in card.space.names]
     return ParameterArray(np.asarray(data.Y)[:, columns], card.space)
 

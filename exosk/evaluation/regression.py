@@ -87,6 +87,20 @@ class RetrieverEvaluation:
         joint = None if self.joint_nll is None else self.joint_nll[rows]
         return replace(self, **picked, intervals=self.intervals[:, :, rows], joint_nll=joint)
 
+    @classmethod
+    def joined(cls, parts: Sequence[RetrieverEvaluation]) -> RetrieverEvaluation:
+        """Put evaluations of one model together, of other spectra each."""
+        first = parts[0]
+        whole = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("truth", "mean", "std", "pit", "crps", "nll")
+        }
+        joint = None
+        if first.joint_nll is not None:
+            joint = np.concatenate([part.joint_nll for part in parts])
+        intervals = np.concatenate([part.intervals for part in parts], axis=2)
+        return replace(first, **whole, intervals=intervals, joint_nll=joint)
+
     def metrics(self, n_bootstrap: int = 200) -> dict[str, dict[str, Any]]:
         """Score each parameter.
 

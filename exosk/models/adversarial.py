@@ -30,7 +30,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +39,19 @@ import torch
 from torch import nn
 
 from exosk.exceptions import RangeError
+from exosk.models.gan_checkpoint import GanCheckpoint
+from exosk.models.gan_data import ArrayRows, TrainingRows
 from exosk.models.nets.aspa import structure_spread
 from exosk.models.training import one_thread
 
-__all__ = ["OBJECTIVES", "AdversarialPlan", "GanNet", "train_gan"]
+__all__ = [
+    "OBJECTIVES",
+    "AdversarialPlan",
+    "AdversarialTrainer",
+    "GanNet",
+    "train_gan",
+    "train_gan_on",
+]
 
 OBJECTIVES = ("wasserstein", "minimax")
 _PENALTY = 10.0
@@ -129,21 +138,43 @@ def train_gan(
     random: np.random.RandomState,
     progress: Callable[[float], None] | None = None,
 ) -> list[dict[str, Any]]:
+    """Train in place, on arrays.
+
+    Parameters
+    ----------
+    depth : ndarray of shape (n, n_bins)
+        Noise-free training spectra.
+    parameters : ndarray of shape (n, n_parameters)
+        As `net.shown` takes them.
+    net, plan, random, progress
+        As of :func:`train_gan_on`, which has the rest.
+    """
+    return train_gan_on(net, ArrayRows(depth, parameters), plan, random, progress)
+
+
+def train_gan_on(
+    net: GanNet,
+    rows: TrainingRows,
+    plan: AdversarialPlan,
+    random: np.random.RandomState,
+    progress: Callable[[float], None] | None = None,
+    checkpoint: GanCheckpoint | None = None,
+) -> list[dict[str, Any]]:
     """Train in place.
 
     Parameters
     ----------
     net : GanNet
         On the plan's device.
-    depth : ndarray of shape (n, n_bins)
-        Noise-free training spectra.
-    parameters : ndarray of shape (n, n_parameters)
-        As `net.shown` takes them.
+    rows : TrainingRows
+        Noise-free training spectra, and parameters as `net.shown` takes them.
     plan : AdversarialPlan
     random : RandomState
         Of the order of the rows.
     progress : callable, optional
         Called with the share of the training that is done.
+    checkpoint : GanCheckpoint, optional
+        What the training is written to after each epoch, and goes on from.
 
     Returns
     -------
@@ -154,29 +185,47 @@ def train_gan(
     Raises
     ------
     RangeError
-        If a loss is no longer a number, or the spectra are too few for a batch.
+        If a loss is no longer a number, the spectra are too few for a batch, or the checkpoint is
+        of another training.
+    FileFormatError
+        If the checkpoint is damaged.
     """
-    if len(depth) < 2:
-        raise RangeError(f"a GAN is trained on batches of two spectra or more, got {len(depth)}")
+    if len(rows) < 2:
+        raise RangeError(f"a GAN is trained on batches of two spectra or more, got {len(rows)}")
     with one_thread(plan.device):
-        return _Trainer(net, depth, parameters, plan, random).run(progress)
+        return AdversarialTrainer(net, rows, plan, random).run(progress, checkpoint)
 
 
-class _Trainer:
-    """The loop, and what it carries along."""
+class AdversarialTrainer:
+    """The loop, and what it carries along.
+
+    Parameters
+    ----------
+    net, rows, plan, random
+        See :func:`train_gan_on`.
+
+    Attributes
+    ----------
+    step : int
+        Batches so far.
+    of_critic, of_generator : Optimizer
+    mean : Module
+        Running mean of the generator.
+    history : list of dict
+        Of each epoch so far.
+    """
 
     def __init__(
         self,
         net: GanNet,
-        depth: np.ndarray,
-        parameters: np.ndarray,
+        rows: TrainingRows,
         plan: AdversarialPlan,
         random: np.random.RandomState,
     ) -> None:
-        self.net, self.plan, self.random = net, plan, random
-        self.depth, self.parameters = depth, parameters
-        n_batches = max(1, len(depth) // plan.batch_size)
-        self.n_steps, self.step = n_batches * plan.max_epochs, 0
+        self.net, self.rows, self.plan, self.random = net, rows, plan, random
+        self.size = min(plan.batch_size, len(rows))
+        self.n_steps, self.step = len(rows) // self.size * plan.max_epochs, 0
+        self.history: list[dict[str, Any]] = []
         self.reconstructs = net.n_given > 0
         betas = _BETAS[plan.objective]
         generator_betas = _GENERATOR_BETAS if self.reconstructs else betas
@@ -184,54 +233,61 @@ class _Trainer:
         self.of_critic = torch.optim.Adam(net.critic.parameters(), rate, betas)
         self.of_generator = torch.optim.Adam(net.generator.parameters(), rate, generator_betas)
         self.mean = copy.deepcopy(net.generator).requires_grad_(False)
-        unit = _UNIT * structure_spread(depth[:10_000])
+        unit = _UNIT * structure_spread(rows.typical)
         self.scale = net.shown.scale / unit if self.reconstructs else None
 
-    def run(self, progress: Callable[[float], None] | None) -> list[dict[str, Any]]:
-        history = []
+    def run(
+        self,
+        progress: Callable[[float], None] | None = None,
+        checkpoint: GanCheckpoint | None = None,
+    ) -> list[dict[str, Any]]:
+        """Train, from where a checkpoint left off; returns the history."""
+        if checkpoint is not None and checkpoint.resume(self):
+            return self.history
         self.net.train()
-        for epoch in range(self.plan.max_epochs):
-            started = time.perf_counter()
-            losses = [self._batch(rows) for rows in self._batches()]
-            means = np.mean(losses, axis=0)
-            critic, generator, reconstruction = (float(loss) for loss in means)
-            if not np.isfinite(means).all():
-                raise RangeError(
-                    f"a loss is no longer a number in epoch {epoch + 1} (critic {critic:g}, "
-                    f"generator {generator:g}); lower the learning rate "
-                    f"({self.plan.learning_rate:g}), or look for wild values in X"
-                )
-            row = {
-                "epoch": epoch + 1,
-                "critic_loss": critic,
-                "generator_loss": generator,
-                "reconstruction_loss": reconstruction if self.reconstructs else None,
-                "learning_rate": self._rate(),
-                "seconds": round(time.perf_counter() - started, 3),
-            }
-            history.append(row)
-            if self.plan.verbose:
-                shown = (f"{k} {v:.5g}" for k, v in row.items() if v is not None)
-                print("  ".join(shown))  # noqa: T201 - verbose asks for it
+        while len(self.history) < self.plan.max_epochs:
+            self.history.append(self._epoch(len(self.history) + 1))
+            if checkpoint is not None:
+                checkpoint.save(self, complete=False)
             if progress is not None:
-                progress((epoch + 1) / self.plan.max_epochs)
+                progress(len(self.history) / self.plan.max_epochs)
         if self.plan.decay:
             self.net.generator.load_state_dict(self.mean.state_dict())
-        return history
+        if checkpoint is not None:
+            checkpoint.save(self, complete=True)
+        return self.history
 
-    def _batches(self) -> Iterator[np.ndarray]:
-        """Row numbers, all of one size: a batch's statistics are of so many rows."""
-        n, size = len(self.depth), min(self.plan.batch_size, len(self.depth))
-        order = self.random.permutation(n)
-        for start in range(0, n - size + 1, size):
-            yield order[start : start + size]
+    def _epoch(self, epoch: int) -> dict[str, Any]:
+        """Go through the rows once; returns what the history has of it."""
+        started = time.perf_counter()
+        losses = [self._batch(*batch) for batch in self.rows.batches(self.size, self.random)]
+        means = np.mean(losses, axis=0)
+        critic, generator, reconstruction = (float(loss) for loss in means)
+        if not np.isfinite(means).all():
+            raise RangeError(
+                f"a loss is no longer a number in epoch {epoch} (critic {critic:g}, "
+                f"generator {generator:g}); lower the learning rate "
+                f"({self.plan.learning_rate:g}), or look for wild values in X"
+            )
+        row = {
+            "epoch": epoch,
+            "critic_loss": critic,
+            "generator_loss": generator,
+            "reconstruction_loss": reconstruction if self.reconstructs else None,
+            "learning_rate": self._rate(),
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        if self.plan.verbose:
+            shown = (f"{k} {v:.5g}" for k, v in row.items() if v is not None)
+            print("  ".join(shown))  # noqa: T201 - verbose asks for it
+        return row
 
-    def _batch(self, rows: np.ndarray) -> tuple[float, float, float]:
+    def _batch(self, depth: np.ndarray, parameters: np.ndarray) -> tuple[float, float, float]:
         """Make a step of both; returns the losses of critic, generator and reconstruction."""
         rate = self._rate()
         for optimizer in (self.of_critic, self.of_generator):
             optimizer.param_groups[0]["lr"] = rate
-        real = self.net.shown.encode(self.depth[rows], self.parameters[rows])
+        real = self.net.shown.encode(depth, parameters)
         self.step += 1
         judged = not self.reconstructs or self.plan.adversarial_weight > 0
         critic = [self._critic_step(real) for _ in range(self.plan.critic_steps * judged)]

@@ -23,7 +23,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from exosk.datasets.lazy import StoredParameters, StoredSpectra
+from exosk.datasets.lazy import StoredSpectra, check_parameters_of
 from exosk.exceptions import RangeError
 from exosk.models.network import SpectralNetwork
 from exosk.models.targets import make_targets, uniform_jumps
@@ -125,18 +125,14 @@ class DensityRetriever(MultiOutputMixin, RegressorMixin, SpectralNetwork):
 
     def _fit_stored(self, X: StoredSpectra, y: Any) -> DensityRetriever:
         """Train on a store, of which some rows are in memory at a time."""
-        if not isinstance(y, StoredParameters) or len(y) != len(X):
-            raise RangeError(
-                "spectra of a store are trained on with its own parameters: "
-                "fit(store.spectra(), store.parameters())"
-            )
+        check_parameters_of(X, y)
         self.n_features_in_ = X.shape[1]
         self._single, self._n_parameters = False, y.shape[1]
         # Jumps, where many rows share a value, show in some of them.
-        self._targets = make_targets(y[: min(len(y), _MOST_SEEN)], y.space)
+        self._targets = make_targets(y.read(slice(_MOST_SEEN)), y.space)
 
         def draw(rows: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-            Y = y[rows]
+            Y = y.read(rows)
             jump = random.uniform(size=Y.shape) if self._targets.has_jumps else 0.5
             return self._targets.to_normal(Y, jump)
 

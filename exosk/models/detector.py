@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from exosk.datasets.lazy import in_memory
 from exosk.models.calibration import PlattScaling
 from exosk.models.labels import DetectorMixin, read_labels
 
@@ -39,6 +40,8 @@ class MoleculeDetector(DetectorMixin, BaseEstimator):
         Parallel jobs, as in joblib.
     random_state : int, RandomState or None, default=None
         Seed of the forest.
+    max_spectra : int, default=100000
+        Of a store (:meth:`exosk.Store.spectra`), as many drawn at random are learned from.
 
     Attributes
     ----------
@@ -58,6 +61,7 @@ class MoleculeDetector(DetectorMixin, BaseEstimator):
         calibrate: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
+        max_spectra: int = 100_000,
     ) -> None:
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf
@@ -65,6 +69,7 @@ class MoleculeDetector(DetectorMixin, BaseEstimator):
         self.calibrate = calibrate
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.max_spectra = max_spectra
 
     def fit(self, X: Any, y: Any) -> MoleculeDetector:
         """Grow the forest.
@@ -77,6 +82,7 @@ class MoleculeDetector(DetectorMixin, BaseEstimator):
             Which molecules are present. One column of 0 and 1 is one molecule; classes are an
             ordinary classification.
         """
+        X, y = in_memory(X, y, self.max_spectra, self.random_state)
         X, y = validate_data(
             self, X, y, multi_output=True, dtype=np.float64, ensure_all_finite="allow-nan"
         )

@@ -26,6 +26,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from exosk.datasets.lazy import in_memory
 from exosk.models.targets import unnamed_space
 from exosk.posterior import Posterior
 
@@ -53,6 +54,8 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Parallel jobs, as in joblib.
     random_state : int, RandomState or None, default=None
         Seed of the forest.
+    max_spectra : int, default=100000
+        Of a store (:meth:`exosk.Store.spectra`), as many drawn at random are learned from.
 
     Attributes
     ----------
@@ -73,6 +76,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         min_impurity_decrease: float = 0.0,
         n_jobs: int | None = None,
         random_state: Any = None,
+        max_spectra: int = 100_000,
     ) -> None:
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf
@@ -81,6 +85,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.min_impurity_decrease = min_impurity_decrease
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.max_spectra = max_spectra
 
     def fit(self, X: Any, y: Any) -> ForestRetriever:
         """Grow the forest.
@@ -92,6 +97,7 @@ class ForestRetriever(MultiOutputMixin, RegressorMixin, BaseEstimator):
         y : array-like of shape (n, n_parameters) or (n,)
             Parameters.
         """
+        X, y = in_memory(X, y, self.max_spectra, self.random_state)
         space = getattr(y, "space", None)
         X, y = validate_data(
             self,

@@ -66,7 +66,7 @@ class InpaintingGANRetriever(
     n_particles, n_moves : int, default=128, 5
         Samples that move together, and moves between two lots of them.
     proposal : MixtureRetriever, optional
-        What makes the first guess; its grid and augmentation are set here. An
+        What makes the first guess; its grid, augmentation and seed are set here. An
         :class:`~exosk.MLPRetriever` by default.
     n_generated : int, default=200000
         Generated spectra that the proposal is trained on, at most; no more than training spectra
@@ -93,6 +93,10 @@ class InpaintingGANRetriever(
         Share of the spectra that tell the generator's errors.
     device : str, default="auto"
         As torch names them; the first GPU by default, where there is one.
+    checkpoint : path-like, optional
+        A folder that the training is written to after each epoch, the proposal's too, and goes on
+        from: when it was killed, with the result of an undisturbed one. With a `random_state` that
+        is a number.
     progress : callable, optional
         Called with the share of the training that is done.
     verbose : int, default=0
@@ -154,6 +158,7 @@ class InpaintingGANRetriever(
         max_epochs: int = 60,
         validation_fraction: float = 0.05,
         device: str = "auto",
+        checkpoint: Any = None,
         progress: Callable[[float], None] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -185,6 +190,7 @@ class InpaintingGANRetriever(
         self.max_epochs = max_epochs
         self.validation_fraction = validation_fraction
         self.device = device
+        self.checkpoint = checkpoint
         self.progress = progress
         self.verbose = verbose
         self.random_state = random_state

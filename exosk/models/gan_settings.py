@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,6 +100,10 @@ _RULES: dict[tuple[str, ...], Rule] = {
     ("decay", "validation_fraction"): (
         lambda value: is_number(value) and 0 <= value < 1,
         "a share from 0 up, less than 1",
+    ),
+    ("checkpoint",): (
+        lambda value: value is None or isinstance(value, str | os.PathLike),
+        "the path of a folder, or None",
     ),
     ("progress",): (lambda value: value is None or callable(value), "callable, or None"),
     ("proposal",): (

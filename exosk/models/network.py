@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -20,7 +18,7 @@ from exosk.augmentation.redraw import redraw, reseeded
 from exosk.datasets.lazy import StoredSpectra
 from exosk.exceptions import RangeError
 from exosk.models.batches import DrawnRows, block_rows
-from exosk.models.checkpoint import TrainingCheckpoint, digest_of
+from exosk.models.checkpoint import TrainingCheckpoint, marks_of
 from exosk.models.members import TorchMembers, at_rest
 from exosk.models.nets import SpectralNet, SpectrumInput
 from exosk.models.settings import check_settings
@@ -39,8 +37,6 @@ _MOST_LEARNED = 20_000
 _LEAST_VALIDATION = 10
 # Of a store; they stay in memory.
 _MOST_VALIDATION = 20_000
-# Settings that change nothing of a result.
-_PASSING = ("checkpoint", "device", "progress", "verbose")
 
 
 class SpectralNetwork(TorchMembers, BaseEstimator):
@@ -134,6 +130,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         plan = self._plan(len(X))
         random = check_random_state(self.random_state)
         stored = isinstance(X, StoredSpectra)
+        read = X.read if stored else X.__getitem__
         if stored:
             train, validation = self._split_stored(X, random)
         else:
@@ -145,8 +142,10 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         self.augmentation_ = None
         if self.augmentation is not None:
             # Of a store its first rows tell what the columns are.
-            self.augmentation_ = reseeded(self.augmentation, random).fit(X[:1] if stored else X)
-        learned = X[self._learned(X, train, random)]
+            self.augmentation_ = reseeded(self.augmentation, random).fit(
+                X.read(slice(1)) if stored else X
+            )
+        learned = read(self._learned(X, train, random))
         some = self._augmented(learned, random)
         self.layout_ = RowLayout.of(some.shape[1], self.grid, extra=True)
         self._check_rows(some)
@@ -163,7 +162,8 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
                 some: np.ndarray, state: np.random.RandomState
             ) -> tuple[np.ndarray, np.ndarray]:
                 chosen = which[some]
-                drawn = self._augmented(X[chosen], state) if augment else self._observed(X[chosen])
+                drawn = read(chosen)
+                drawn = self._augmented(drawn, state) if augment else self._observed(drawn)
                 return drawn, draw_targets(chosen, state)
 
             return DrawnRows(draw, len(which), np.random.RandomState(seed), fresh)
@@ -172,7 +172,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
             def draw(
                 some: np.ndarray, state: np.random.RandomState
             ) -> tuple[np.ndarray, np.ndarray]:
-                return self._augmented(X[some], state), draw_targets(some, state)
+                return self._augmented(read(some), state), draw_targets(some, state)
 
             def shuffle(state: np.random.RandomState) -> np.ndarray:
                 return X.order(train, state, block_rows(plan.batch_size))
@@ -259,17 +259,7 @@ class SpectralNetwork(TorchMembers, BaseEstimator):
         """Digests of what a training is of, where it is kept in a file."""
         if self.checkpoint is None:
             return {}
-        if not isinstance(self.random_state, Integral):
-            raise RangeError(
-                "a training that is to go on from a checkpoint needs a random_state that is a "
-                f"number; got {self.random_state!r}"
-            )
-        settings = {k: v for k, v in self.get_params(deep=False).items() if k not in _PASSING}
-        return {
-            "spectra": digest_of(X.digest if isinstance(X, StoredSpectra) else X),
-            "parameters or labels": digest_of(labels),
-            "settings": str(joblib.hash(settings)),
-        }
+        return marks_of(self.get_params(deep=False), {"spectra": X, "parameters or labels": labels})
 
     def _checkpoint_of(
         self, member: int, rows: DrawnRows, marks: dict[str, str]

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import special
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 from torch import nn
 
+from exosk.datasets.lazy import StoredSpectra
 from exosk.exceptions import RangeError
 from exosk.models.calibration import PlattScaling
 from exosk.models.labels import DetectorMixin, read_labels
@@ -61,7 +63,8 @@ class NetworkDetector(DetectorMixin, SpectralNetwork):
         Parameters
         ----------
         X : array-like of shape (n, n_columns)
-            Spectra, without noise where `augmentation` adds it. NaN is a missing bin.
+            Spectra, without noise where `augmentation` adds it. NaN is a missing bin. Those of a
+            store (:meth:`exosk.Store.spectra`) are in memory in parts.
         y : array-like of shape (n, n_molecules) of 0 and 1, or (n,) of classes
             Which molecules are present (:meth:`exosk.Dataset.presence`). Classes are an ordinary
             classification, and not calibrated.
@@ -77,14 +80,7 @@ class NetworkDetector(DetectorMixin, SpectralNetwork):
             If an error is negative, every bin of a spectrum is missing, or a setting is out of its
             range.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            multi_output=True,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-        )
+        X, y = self._validated(X, y)
         y, self._is_presence = read_labels(y)
         if self._is_presence:
             self.classes_ = [np.array([0, 1])] * y.shape[1]
@@ -106,9 +102,25 @@ class NetworkDetector(DetectorMixin, SpectralNetwork):
         )
         if self._is_presence and len(held_out):
             draws = _CALIBRATION_DRAWS if self.augmentation is not None else 1
-            logit = [self._logit(self._augmented(X[held_out], random)) for _ in range(draws)]
+            seen = np.asarray(X[held_out])
+            logit = [self._logit(self._augmented(seen, random)) for _ in range(draws)]
             self._platt = PlattScaling.fit(np.concatenate(logit), np.tile(y[held_out], (draws, 1)))
         return self
+
+    def _validated(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        """Check X and y, without reading X where it is stored."""
+        if not isinstance(X, StoredSpectra):
+            return validate_data(
+                self,
+                X,
+                y,
+                multi_output=True,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+            )
+        check_consistent_length(X, y)
+        self.n_features_in_ = X.shape[1]
+        return X, check_array(y, ensure_2d=False, dtype=None)
 
     def _presence_weight(self, share: np.ndarray) -> np.ndarray:
         """Weights of the spectra that hold each molecule, shape (n_molecules,)."""

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from exosk.datasets import PRESENCE_THRESHOLD, Dataset
+from exosk.datasets import PRESENCE_THRESHOLD, Dataset, Store
 from exosk.datasets.detectability import errors_in
 from exosk.exceptions import FileFormatError, RangeError
 from exosk.models.card import CARD, ModelCard, read_card, sha256
@@ -47,7 +47,7 @@ _BY_ABUNDANCE = {"threshold": PRESENCE_THRESHOLD, "delta_chi2": None}
 def save_model(
     estimator: Any,
     folder: str | os.PathLike[str],
-    data: Dataset,
+    data: Dataset | Store,
     *,
     sigma: Any,
     sigma_scale: tuple[float, float] = (1.0, 1.0),
@@ -64,7 +64,7 @@ def save_model(
         Fitted. Of a search (GridSearchCV) the best model that it found is written.
     folder : path-like
         Where it shall be. A model that is there already is replaced when the new one is complete.
-    data : Dataset
+    data : Dataset or Store
         What it was trained on.
     sigma : float, array-like of shape (n_bins,), Instrument or Spectrum
         Reference 1-sigma errors of the training, as a fraction; NaN where a bin was missing.

@@ -7,6 +7,7 @@ what its generator made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import check_random_state
 
 from exosk.augmentation import NoiseInjector
-from exosk.datasets import Dataset
+from exosk.datasets import Dataset, Store
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.preprocessing import Masker, SpectrumImputer, SpectrumScaler
 from exosk.spectra import SpectralGrid
@@ -26,9 +27,12 @@ __all__ = ["KINDS", "TASKS", "NoiseRange", "fit_model", "noise_in_training", "sp
 #: Kinds of models, and what they can be trained for.
 KINDS, TASKS = ("forest", "mlp", "cnn", "flow", "gan"), ("retrieve", "detect")
 
-# A GAN walks through its latent space for every spectrum, a second or two: scores of so many are
-# good to a few per cent and take some minutes.
-_MOST_TESTED = {"gan": 200}
+# Scores of so many spectra are good to a per cent. A GAN walks through its latent space for every
+# spectrum, a second or two: scores of its are good to a few per cent and take some minutes.
+_MOST_TESTED, _MOST_BY_GAN = 20_000, 200
+
+# Spectra of a store that a forest, which needs all in memory, learns from.
+_MOST_BY_FOREST = 100_000
 
 # A forest gets as many copies of each spectrum as come to this many rows, and no more than five:
 # with fewer rows it takes noise for structure, with more it only takes longer. On 2,800 simulated
@@ -80,16 +84,19 @@ class NoiseRange:
         limits = np.log(self.low), np.log(self.high)
         return np.exp(check_random_state(random_state).uniform(*limits, n))
 
-    def rows(self, data: Dataset, factors: np.ndarray | None = None) -> np.ndarray:
+    def rows(self, data: Dataset | Store, factors: np.ndarray | None = None) -> Any:
         """Return noise-free X, with errors beside it if the model is told them.
 
         Parameters
         ----------
-        data : Dataset
-            Of the spectra.
+        data : Dataset or Store
+            Of the spectra. Those of a store are read when they are needed, and bins that
+            observations lack are missing only where errors tell so.
         factors : ndarray of shape (n,), optional
             On the errors of each spectrum; 1 by default.
         """
+        if isinstance(data, Store):
+            return data.spectra(self.sigma, factors) if self.is_told else data.spectra()
         if not self.is_told:
             return np.where(self.present, data.X, data.X.dtype.type(np.nan))
         factors = np.ones(len(data)) if factors is None else factors
@@ -139,13 +146,14 @@ class NoiseRange:
 def fit_model(
     task: str,
     kind: str,
-    data: Dataset,
+    data: Dataset | Store,
     noise: NoiseRange,
     *,
     presence: Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
     epochs: int | None = None,
     random_state: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Pipeline:
     """Train a model with good settings.
@@ -157,8 +165,9 @@ def fit_model(
     kind : {"forest", "mlp", "cnn", "flow", "gan"}
         What to train. Flows and GANs retrieve only. A GAN learns all bins, those too that
         observations will lack, and completes their spectra.
-    data : Dataset
-        Noise-free training spectra.
+    data : Dataset or Store
+        Noise-free training spectra. Of a store networks have a part in memory at a time, and a
+        forest learns from 100,000 at most.
     noise : NoiseRange
         What observations will have. For bins that they lack a GAN takes the largest error.
     presence : mapping, optional
@@ -171,6 +180,8 @@ def fit_model(
         Most passes of a network through the spectra.
     random_state : int, default=0
         Seed of everything.
+    checkpoint : path-like, optional
+        A folder that a network's training is written to after each epoch, and goes on from.
     progress : callable, optional
         Called with the share of a network's training that is done.
 
@@ -184,7 +195,8 @@ def fit_model(
     UnknownNameError
         If there is no such task or kind.
     RangeError
-        If molecules are to be detected and none is free in the data, or by a GAN.
+        If molecules are to be detected and none is free in the data, or by a GAN, or a forest is to
+        go on from a checkpoint.
     """
     for name, value, known in (("task", task, TASKS), ("model", kind, KINDS)):
         if value not in known:
@@ -194,8 +206,12 @@ def fit_model(
             f"a {kind} retrieves parameters and detects no molecules; detect with forest, mlp or "
             f"cnn"
         )
+    if kind == "forest" and checkpoint is not None:
+        raise RangeError("a forest does not go on from a checkpoint; networks do (mlp, cnn, flow)")
     noise = noise_in_training(kind, noise)
     random = check_random_state(random_state)
+    if kind == "forest" and isinstance(data, Store):
+        data = data.sample(min(_MOST_BY_FOREST, len(data)), random)
     data, X, y, drawn = _training_set(task, data, noise, dict(presence or {}), random)
     grid = data.grid
     steps: list[Any] = []
@@ -210,12 +226,17 @@ def fit_model(
         copies = 1 if drawn else _copies(len(data))
         steps.append(_forest(task, grid, injector, copies, n_jobs, random_state))
     else:
-        steps.append(_network(task, kind, grid, injector, epochs, random_state, progress))
+        options = {"progress": progress, "checkpoint": checkpoint, "random_state": random_state}
+        if epochs is not None:
+            options["max_epochs"] = epochs
+        steps.append(_network(task, kind, grid, injector, options))
     model = make_pipeline(*steps)
     if kind == "forest":
         return model.fit(X, y)
-    model.fit(X, y, **{f"{model.steps[-1][0]}__groups": data.parent})
-    model[-1].set_params(progress=None)
+    # A store knows its parents by itself.
+    groups = {} if isinstance(data, Store) else {f"{model.steps[-1][0]}__groups": data.parent}
+    model.fit(X, y, **groups)
+    model[-1].set_params(progress=None, checkpoint=None)
     return model
 
 
@@ -227,25 +248,31 @@ def noise_in_training(kind: str, noise: NoiseRange) -> NoiseRange:
     return noise.everywhere() if kind == "gan" else noise
 
 
-def spectra_to_score(kind: str, held_out: Dataset, random_state: Any = None) -> Dataset:
-    """Return as many of the held-out spectra, drawn at random, as a kind of model has time for."""
-    most = _MOST_TESTED.get(kind)
-    if most is None or len(held_out) <= most:
-        return held_out
-    return held_out[check_random_state(random_state).permutation(len(held_out))[:most]]
+def spectra_to_score(kind: str, held_out: Dataset | Store, random_state: Any = None) -> Dataset:
+    """Return held-out spectra in memory, drawn at random if there are more than it takes.
+
+    Those are 20,000, or as many as a kind of model has time for.
+    """
+    most = _MOST_BY_GAN if kind == "gan" else _MOST_TESTED
+    n = len(held_out)
+    if n <= most:
+        return held_out.read() if isinstance(held_out, Store) else held_out
+    return held_out[check_random_state(random_state).permutation(n)[:most]]
 
 
 def _training_set(
-    task: str, data: Dataset, noise: NoiseRange, presence: dict[str, Any], random: Any
-) -> tuple[Dataset, np.ndarray, Any, bool]:
+    task: str, data: Dataset | Store, noise: NoiseRange, presence: dict[str, Any], random: Any
+) -> tuple[Dataset | Store, Any, Any, bool]:
     """Return the data, X, y, and whether errors have their factors already."""
     if task == "retrieve":
-        return data, noise.rows(data), data.Y, False
+        y = data.parameters() if isinstance(data, Store) else data.Y
+        return data, noise.rows(data), y, False
     if not data.molecules:
         raise RangeError("the abundance of no molecule is free in the data set; nothing to detect")
     if presence.get("delta_chi2") is None:
         return data, noise.rows(data), data.presence(**presence), False
-    data = data[np.tile(np.arange(len(data)), _copies(len(data)) if noise.is_told else 1)]
+    if noise.is_told and isinstance(data, Dataset):
+        data = data[np.tile(np.arange(len(data)), _copies(len(data)))]
     factors = noise.factors(len(data), random)
     return data, noise.rows(data, factors), data.presence(**presence, scale=factors), True
 
@@ -279,9 +306,7 @@ def _network(
     kind: str,
     grid: SpectralGrid,
     injector: Any,
-    epochs: int | None,
-    seed: int,
-    progress: Callable[[float], None] | None,
+    options: Mapping[str, Any],
 ) -> Any:
     # With them comes torch.
     from exosk.models.cnn import CNNDetector, CNNRetriever
@@ -297,7 +322,4 @@ def _network(
         ("detect", "mlp"): MLPDetector,
         ("detect", "cnn"): CNNDetector,
     }[task, kind]
-    options = {} if epochs is None else {"max_epochs": epochs}
-    return network(
-        grid=grid, augmentation=injector, progress=progress, random_state=seed, **options
-    )
+    return network(grid=grid, augmentation=injector, **options)

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from exosk.augmentation import redraw, reseeded
+from exosk.datasets.lazy import in_memory
 from exosk.exceptions import RangeError
 from exosk.models.final_step import FinalStep
 
@@ -48,6 +49,8 @@ class Replicated(MetaEstimatorMixin, BaseEstimator):
         ``transform`` is applied in prediction. None repeats spectra as they are.
     random_state : int, RandomState or None, default=None
         Seed of the augmentation, of which every draw differs; the estimator has its own.
+    max_spectra : int, default=100000
+        Of a store (:meth:`exosk.Store.spectra`), as many drawn at random are learned from.
 
     Attributes
     ----------
@@ -76,11 +79,13 @@ class Replicated(MetaEstimatorMixin, BaseEstimator):
         n_replicates: int = 5,
         augmentation: Any = None,
         random_state: Any = None,
+        max_spectra: int = 100_000,
     ) -> None:
         self.estimator = estimator
         self.n_replicates = n_replicates
         self.augmentation = augmentation
         self.random_state = random_state
+        self.max_spectra = max_spectra
 
     def fit(self, X: Any, y: Any = None) -> Replicated:
         """Fit the estimator to all copies.
@@ -101,6 +106,7 @@ class Replicated(MetaEstimatorMixin, BaseEstimator):
             raise RangeError(
                 f"n_replicates must be an integer from 1 up, got {self.n_replicates!r}"
             )
+        X, y = in_memory(X, y, self.max_spectra, self.random_state)
         X = self._checked(X, reset=True)
         if y is not None:
             check_consistent_length(X, y)

@@ -14,6 +14,9 @@ from exosk.rows import RowLayout
 
 __all__ = ["SpectrumTransformer", "refuse_empty"]
 
+# Of a store; what scalers learn, more spectra would not change.
+_MOST_LEARNED = 20_000
+
 
 class SpectrumTransformer(TransformerMixin, BaseEstimator):
     """Base of transformers that know depths, errors and missing bins apart.
@@ -31,6 +34,17 @@ class SpectrumTransformer(TransformerMixin, BaseEstimator):
 
     grid: SpectralGrid | None
 
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Fit, and transform what was fitted.
+
+        Spectra of a store (:meth:`exosk.Store.spectra`) are fitted by a sample of them, and are
+        transformed when they are read.
+        """
+        if not hasattr(X, "through"):
+            return super().fit_transform(X, y, **fit_params)
+        rows = X.sample_rows(_MOST_LEARNED)
+        return X.through(self.fit(X[rows], None if y is None else y[rows], **fit_params))
+
     def _read(
         self, X: Any, *, reset: bool, n_extra: int = 0
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
@@ -40,6 +54,8 @@ class SpectrumTransformer(TransformerMixin, BaseEstimator):
         """
         if not reset:
             check_is_fitted(self)
+        elif hasattr(X, "sample_rows"):
+            X = X.read(X.sample_rows(_MOST_LEARNED))
         X = validate_data(
             self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
         )

@@ -223,3 +223,60 @@ def test_a_mistake_is_one_sentence_and_exit_status_2(train, tmp_path, name, argu
     for word in words:
         assert word in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["work"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    """A set in shards, enough of them to be split."""
+    spectrum = exosk.load_spectrum("wasp-12b")
+    molecules = ("H2O", "CH4")
+    space, fixed = exosk.space_for_spectrum(spectrum, molecules)
+    simulator = exosk.get_simulator("builtin", molecules=molecules, space=space, fixed=fixed)
+    folder = tmp_path_factory.mktemp("store") / "set"
+    exosk.simulate_store(
+        simulator, 400, spectrum, folder, 0, shard_size=40, n_jobs=1, detectability=True
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--model", "forest"),
+        ("--model", "flow", "--noise-scale", "0.5", "4"),
+        ("--model", "mlp", "--task", "detect", "--noise-scale", "1", "3", "--detectable"),
+    ],
+    ids=lambda options: options[1],
+)
+def test_a_store_is_trained_on_as_it_lies(train, run, tmp_path, store, options):
+    quick = () if "forest" in options else QUICK_NETWORK
+    done = train(store, *options, *quick, "--json", "--out", "model")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["n_training"], document["n_test"]) == (240, 80)
+    model = load_model(tmp_path / "model")
+    assert model.card.n_training == 240
+    assert model.card.space == exosk.Store(store).space
+    # Which were held out is known from the card.
+    done = run("evaluate", "model", str(store), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["data"]["n_spectra"] == 80
+
+
+def test_a_training_goes_on_from_its_checkpoint(train, tmp_path):
+    options = ("--model", "mlp", *QUICK_NETWORK, "--json")
+    documents = [
+        json.loads(train("seen.h5", *options, *more, "--out", f"model{k}").stdout)
+        for k, more in enumerate([(), ("--checkpoint", "kept"), ("--checkpoint", "kept")])
+    ]
+    assert (tmp_path / "kept" / "member-0.pt").exists()
+    assert documents[0]["metrics"] == documents[1]["metrics"] == documents[2]["metrics"]
+    done = train("seen.h5", *options, "--checkpoint", "kept", "--seed", "1")
+    assert done.returncode == 2
+    assert "is of a training with other" in done.stderr
+
+
+def test_a_forest_has_no_checkpoint(train):
+    done = train("seen.h5", "--checkpoint", "kept")
+    assert done.returncode == 2
+    assert "a forest does not go on from a checkpoint" in done.stderr

@@ -10,7 +10,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 
 from exosk.augmentation.errors import scale_height_depth
-from exosk.datasets import Dataset
+from exosk.datasets import Dataset, merge_stores
 from exosk.evaluation.model import evaluate_model
 from exosk.exceptions import GridError, RangeError
 from exosk.grids import SpectralGrid
@@ -187,3 +187,26 @@ def test_what_the_model_was_not_made_for_is_refused(models):
     other = dataclasses.replace(data, sigma=SIGMA * np.arange(1, 7))
     with pytest.raises(RangeError, match="another shape"):
         evaluate_model(models["detector"], other)
+
+
+def test_spectra_are_evaluated_a_part_at_a_time(models, monkeypatch, tmp_path):
+    """With the noise that they have when all are in memory at once, from a store too."""
+    data = make_data(130, 1)
+    store = merge_stores([data], tmp_path / "set", shard_size=40)
+    for model in models.values():
+        shares = []
+        whole = evaluate_model(model, store.read(), random_state=5)
+        monkeypatch.setattr("exosk.evaluation.model._AT_ONCE", 50)
+        parts = evaluate_model(model, store, random_state=5, progress=shares.append)
+        monkeypatch.undo()
+        assert len(parts.evaluation) == 130
+        assert shares == sorted(shares)
+        assert shares[-1] == pytest.approx(1)
+        one, other = whole.to_dict(), parts.to_dict()
+        assert one["data"] == other["data"]
+        np.testing.assert_allclose(parts.signal_to_noise, whole.signal_to_noise)
+        np.testing.assert_array_equal(parts.log_abundance, whole.log_abundance)
+        answers = "mean" if whole.kind == "retriever" else "probability"
+        np.testing.assert_allclose(
+            getattr(parts.evaluation, answers), getattr(whole.evaluation, answers)
+        )

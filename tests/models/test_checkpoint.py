@@ -91,8 +91,9 @@ def test_an_interrupted_training_comes_to_the_same(kind, tmp_path):
         {"schedule": "constant", "validation_fraction": 0},
         {"n_members": 2},
         {"patience": 1, "learning_rate": 0.3, "max_epochs": 12},
+        {"learning_rate": np.float64(0.003)},
     ],
-    ids=["plateau", "constant", "ensemble", "early stopping"],
+    ids=["plateau", "constant", "ensemble", "early stopping", "a number of NumPy"],
 )
 def test_whatever_the_settings(changes, tmp_path):
     whole = flow(**changes).fit(X, Z)
