@@ -13,7 +13,7 @@ import numpy as np
 
 from exosk.exceptions import FileFormatError
 
-__all__ = ["atomic_path", "create_hdf5", "open_hdf5"]
+__all__ = ["atomic_path", "create_hdf5", "open_hdf5", "text_size"]
 
 
 @contextlib.contextmanager
@@ -111,3 +111,12 @@ def open_hdf5(path: str | os.PathLike[str], kind: str, version: int) -> Iterator
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())  # HDF5 writes dates with a line break
         raise FileFormatError(f"{path} is not a readable exosk {kind}: {reason}") from error
+
+
+def text_size(n_bytes: float) -> str:
+    """Return a size for people, as ``"21.6 GB"``."""
+    for unit in ("B", "kB", "MB"):
+        if n_bytes < 999.5:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.4g} GB"

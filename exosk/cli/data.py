@@ -167,6 +167,7 @@ def list_files(text: Text = None, as_json: options.Json = False) -> None:
     - `exosk data list WASP-39`
     """
     from exosk.downloads import default_cache
+    from exosk.storage import text_size
 
     cache = default_cache()
     entries = cache.entries(_joined(text))
@@ -183,12 +184,12 @@ def list_files(text: Text = None, as_json: options.Json = False) -> None:
         table.add_row(
             escape(entry.title or entry.name) + damaged,
             entry.source,
-            _size(entry.n_bytes),
+            text_size(entry.n_bytes),
             entry.retrieved[:10],
             escape(entry.licence),
         )
     Console().print(table)
-    print(f"{len(entries)} files, {_size(sum(e.n_bytes for e in entries))} in {cache.folder}")
+    print(f"{len(entries)} files, {text_size(sum(e.n_bytes for e in entries))} in {cache.folder}")
 
 
 @data_app.command()
@@ -223,6 +224,7 @@ def remove(
     - `exosk data remove --all --yes`
     """
     from exosk.downloads import default_cache
+    from exosk.storage import text_size
 
     cache = default_cache()
     if not (text or everything or unfinished):
@@ -239,7 +241,7 @@ def remove(
     if as_json:
         print(json.dumps({"removed": removed, "n_bytes": freed}, allow_nan=False))
     else:
-        print(f"removed {len(entries)} files, {_size(freed)}")
+        print(f"removed {len(entries)} files, {text_size(freed)}")
 
 
 def _confirm(entries: list[CacheEntry]) -> None:
@@ -309,14 +311,6 @@ def _grid(*columns: str) -> Table:
 
 def _joined(text: list[str] | None) -> str:
     return " ".join(text or [])
-
-
-def _size(n_bytes: int) -> str:
-    for unit in ("B", "kB", "MB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000  # type: ignore[assignment]
-    return f"{n_bytes:.3g} GB"
 
 
 def _warn(failures: list[str]) -> None:

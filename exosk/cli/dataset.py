@@ -44,7 +44,7 @@ Jobs = Annotated[int | None, typer.Option(help="Processes; one for each core by 
 @contextmanager
 def showing(folder: Path) -> Iterator[Callable[[Progress], None]]:
     """Give a function that shows how far a campaign is, and first what disk it needs."""
-    from exosk.datasets.folder import text_size
+    from exosk.storage import text_size
 
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     with ExitStack() as stack:
@@ -76,7 +76,7 @@ def info(source: Source, as_json: options.Json = False) -> None:
     - `exosk dataset info /scratch/training`
     """
     from exosk.datasets.exchange import header_of
-    from exosk.datasets.folder import text_size
+    from exosk.storage import text_size
 
     data = _open(source, partial=True)
     header = header_of(data)

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from exosk.exceptions import ExoskError
+from exosk.storage import text_size
 
 __all__ = [
     "LOCK",
@@ -18,7 +19,6 @@ __all__ = [
     "check_space",
     "free_space",
     "sole_writer",
-    "text_size",
     "writing_to",
 ]
 
@@ -108,12 +108,3 @@ def check_space(folder: Path, n_bytes: int) -> None:
             f"{text_size(n_bytes)} are needed in {folder} and {text_size(free)} are free; make "
             f"room, choose another folder, or make less"
         )
-
-
-def text_size(n_bytes: float) -> str:
-    """Return a size for people, as ``"21.6 GB"``."""
-    for unit in ("B", "kB", "MB"):
-        if n_bytes < 999.5:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.4g} GB"

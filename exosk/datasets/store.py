@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from exosk.datasets.dataset import PRESENCE_THRESHOLD, Dataset
-from exosk.datasets.folder import text_size
 from exosk.datasets.labels import molecules_present
 from exosk.datasets.lazy import StoredParameters, StoredSpectra
 from exosk.datasets.manifest import Header, Manifest
@@ -25,6 +24,7 @@ from exosk.datasets.streaming import BUFFER_ROWS, Stream
 from exosk.exceptions import FileFormatError, RangeError
 from exosk.parameters import ParameterSpace
 from exosk.spectra import SpectralGrid
+from exosk.storage import text_size
 
 __all__ = ["Store"]
 
