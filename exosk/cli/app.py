@@ -17,6 +17,7 @@ from exosk.cli.check import check
 from exosk.cli.compare import compare_simulators
 from exosk.cli.data import data_app
 from exosk.cli.dataset import dataset_app
+from exosk.cli.doctor import doctor
 from exosk.cli.evaluate import evaluate
 from exosk.cli.opacity import opacity_app
 from exosk.cli.plugins import plugins
@@ -46,6 +47,7 @@ app.command()(check)
 app.command()(survey)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
+app.command()(doctor)
 app.add_typer(data_app, name="data")
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(opacity_app, name="opacity")
