@@ -153,8 +153,8 @@ def _again(
     simulator: Any, model: PretrainedModel, unit: np.ndarray, systems: Systems
 ) -> np.ndarray:
     """Simulate the same planets by another simulator."""
-    from exosk.inference.tolerant import in_halves
     from exosk.simulators.binned import simulate_in_bins
+    from exosk.simulators.halving import in_halves
 
     theta = simulator.space.from_unit_cube(unit)
     for name, prior in systems.priors().items():

@@ -62,6 +62,10 @@ def showing(folder: Path) -> Iterator[Callable[[Progress], None]]:
             note = f"{progress.rate:.0f}/s"
             if progress.rate > 0:
                 note += f", {timedelta(seconds=round(progress.seconds_left))} left"
+            if progress.n_workers is not None:
+                note += f", {progress.n_workers} workers"
+            if progress.n_refused:
+                note += f", {progress.n_refused} draws refused"
             tell("simulating spectra", progress.n_done / progress.n, note)
 
         yield show
@@ -81,11 +85,13 @@ def info(source: Source, as_json: options.Json = False) -> None:
     data = _open(source, partial=True)
     header = header_of(data)
     n, shards = len(data), (1, 1)
+    refused = header.provenance.get("n_refused", 0)
     size = source.stat().st_size
     if source.is_dir():
         header = data.header  # type: ignore[union-attr]
         size = data.n_bytes  # type: ignore[union-attr]
         shards = len(data.shards), header.n_shards  # type: ignore[union-attr]
+        refused = data.manifest.n_refused  # type: ignore[union-attr]
     if as_json:
         document = {
             "path": str(source),
@@ -94,6 +100,7 @@ def info(source: Source, as_json: options.Json = False) -> None:
             "n_shards": shards[0],
             "n_shards_when_finished": shards[1],
             "n_bytes": size,
+            "n_refused": refused,
             **{name: value for name, value in header.to_dict().items() if name != "n"},
         }
         print(json.dumps(document))
@@ -117,6 +124,8 @@ def info(source: Source, as_json: options.Json = False) -> None:
         lines["seed"] = str(said.get("seed"))
         for name in ("shards", "compression"):
             del lines[name]
+    if refused:
+        lines["refused"] = f"{refused} other draws: the prior is cut off to what was simulated"
     for name, text in lines.items():
         print(f"{name:14} {text}")
 

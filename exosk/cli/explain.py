@@ -44,10 +44,10 @@ def explain(
     method: Annotated[
         str,
         typer.Option(
-            help="`occlusion` hides bands, `inclusion` shows one alone, `shap` and `lime` show and "
-            "hide many."
+            help="`shap` shows bands in many orders, `lime` chooses them at random, `occlusion` "
+            "hides one at a time, `inclusion` shows one alone."
         ),
-    ] = "occlusion",
+    ] = "shap",
     groups: Annotated[
         str | None,
         typer.Option(
@@ -56,9 +56,11 @@ def explain(
         ),
     ] = None,
     window: Annotated[
-        float,
-        typer.Option(help="Width of windows and bands, over the wavelength.", min=1e-4, max=10.0),
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            help="Width of windows (0.1) and bands (0.05), over the wavelength.", min=1e-4, max=10.0
+        ),
+    ] = None,
     background: Annotated[
         Path | None,
         typer.Option(
@@ -74,7 +76,7 @@ def explain(
             "but for inclusion and for parameters."
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(help="How often hidden bins are drawn.", min=1)] = 64,
+    draws: Annotated[int, typer.Option(help="How often hidden bins are drawn.", min=1)] = 32,
     samples: Annotated[
         int | None,
         typer.Option(
@@ -111,7 +113,7 @@ def explain(
 
     - `exosk explain my-detector wasp-39b --molecule CO2 --out co2.png`
 
-    - `exosk explain my-detector wasp-39b --molecule H2O --method shap --json`
+    - `exosk explain my-detector wasp-39b --molecule H2O --method occlusion --json`
 
     - `exosk explain my-retriever wasp-39b --parameter log_x_h2o --groups molecules`
     """
@@ -186,7 +188,9 @@ def _what(fitted: FittedModel, molecule: str | None, parameter: str | None) -> s
     return wanted
 
 
-def _groups(kind: str | None, method: str, width: float, fitted: FittedModel, data: Any) -> Groups:
+def _groups(
+    kind: str | None, method: str, width: float | None, fitted: FittedModel, data: Any
+) -> Groups:
     """Make the groups of bins that were asked for."""
     from exosk.explain import Groups
     from exosk.explain.bands import BANDS, bands_within
@@ -197,6 +201,8 @@ def _groups(kind: str | None, method: str, width: float, fitted: FittedModel, da
         kind = "windows" if method in ("occlusion", "inclusion") else "bands"
     if kind not in _GROUPS:
         raise UnknownNameError.suggest("kind of groups", kind, _GROUPS)
+    if width is None:
+        width = 0.1 if kind == "windows" else 0.05
     if kind == "windows":
         return Groups.windows(grid, width)
     if kind == "bands":
@@ -229,7 +235,9 @@ def _print(found: Explanation, document: dict[str, Any], out: Path | None) -> No
     console.print(table)
     shares = sorted(document["share_in_bands"].items(), key=lambda item: -item[1])
     said = ", ".join(f"{name} {share:.0%}" for name, share in shares[:4])
-    console.print(f"Largest for each um at {document['peak_um']:.3g} um.", soft_wrap=True)
+    console.print(
+        f"Largest, for each 10 % of wavelength, at {document['peak_um']:.3g} um.", soft_wrap=True
+    )
     console.print(f"Of what speaks for it, in bands (which overlap) of: {said}.", soft_wrap=True)
     if out is not None:
         console.print(f"The figure: {escape(str(out))}", soft_wrap=True)

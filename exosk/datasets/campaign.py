@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exosk.datasets.cluster_workers import Packed, on_cluster
 from exosk.datasets.folder import StoreError, check_space, free_space, sole_writer
 from exosk.datasets.generate import Recipe
 from exosk.datasets.inspection import sweep, tidy
@@ -24,7 +25,7 @@ from exosk.datasets.manifest import MANIFEST, Header, Manifest, environment, fir
 from exosk.datasets.shard_job import ShardJob, described
 from exosk.datasets.shards import bytes_needed, chunk_rows_for, shard_path, shard_size_for
 from exosk.datasets.store import Store
-from exosk.datasets.workers import Packed, Results, n_cores, on_cluster, on_processes
+from exosk.datasets.workers import Results, n_processes, on_processes
 from exosk.exceptions import RangeError, UnknownNameError
 from exosk.simulators.binned import bin_matrix
 
@@ -55,6 +56,11 @@ class Progress:
     bytes_needed, bytes_free : int
         What remained to be written when this run began (an upper limit with compression), and the
         room that there was.
+    n_refused : int
+        Draws from the prior that the simulator refused, of the shards that are finished.
+    n_workers : int or None
+        Workers of the dask scheduler; with none the run waits until some connect. None on one
+        machine, and until it is known.
     """
 
     n_done: int
@@ -63,6 +69,8 @@ class Progress:
     seconds: float
     bytes_needed: int
     bytes_free: int
+    n_refused: int = 0
+    n_workers: int | None = None
 
     @property
     def rate(self) -> float:
@@ -137,7 +145,8 @@ def simulate_store(
     The same arguments give the same bytes, however many processes make them and however often that
     is interrupted; what is there already is kept. The versions of NumPy, SciPy, torch and HDF5 are
     among what is compared with an earlier run. Processors of different instruction sets may differ
-    in the last bits of a spectrum.
+    in the last bits of a spectrum. Draws that the simulator refuses are replaced as
+    :func:`simulate_dataset` does it; the manifest has their number for each shard that had some.
 
     Parameters
     ----------
@@ -162,7 +171,8 @@ def simulate_store(
     scheduler : str, optional
         Address of a dask scheduler, or its scheduler file, whose workers are to do it instead.
     progress : callable, optional
-        Given a :class:`Progress` before anything is simulated and after each shard.
+        Given a :class:`Progress` before anything is simulated, after each shard, and when the
+        number of a scheduler's workers has changed.
 
     Returns
     -------
@@ -171,7 +181,8 @@ def simulate_store(
     Raises
     ------
     RangeError
-        If a number makes no sense, the simulator does not cover the bins or refuses parameters.
+        If a number makes no sense, the simulator does not cover the bins or refuses most of its
+        prior.
     GridError
         If `detectability` holds the errors of other bins.
     StoreError
@@ -211,29 +222,31 @@ def finish_store(
     check_space(folder, needed)
     manifest.save(folder)
     before = sum(shard.n for shard in manifest.shards.values())
-    started, done = time.monotonic(), before
+    state = Progress(before, header.n, before, 0.0, needed, free, manifest.n_refused)
+    started = time.monotonic()
 
-    def tell(more: int) -> None:
-        nonlocal done
-        done += more
+    def tell(more: int = 0, **changes: Any) -> None:
+        nonlocal state
+        seconds = time.monotonic() - started
+        state = replace(state, n_done=state.n_done + more, seconds=seconds, **changes)
         if progress is not None:
-            seconds = time.monotonic() - started
-            progress(Progress(done, header.n, before, seconds, needed, free))
+            progress(state)
 
-    tell(0)
+    tell()
     job = ShardJob(recipe, header, folder)
-    n_jobs = min(n_jobs or n_cores(), len(missing))
+    n_jobs = min(n_processes(n_jobs), len(missing))
     results: Results
     if scheduler is not None and missing:
-        results = on_cluster(Packed(job), missing, scheduler)
+        results = on_cluster(Packed(job), missing, scheduler, lambda n: tell(n_workers=n))
     elif n_jobs > 1:
-        results = on_processes(Packed(job), missing, n_jobs)
+        results = on_processes(job, missing, n_jobs)
     else:
         results = ((index, job(index, tell)) for index in missing)
     with contextlib.closing(results):
         for index, shard in results:
             _await(shard_path(folder, index), shard.n_bytes)
             manifest = manifest.record(folder, index, shard)
+            state = replace(state, n_refused=manifest.n_refused)
             if n_jobs > 1 or scheduler is not None:
                 tell(shard.n)
     sweep(folder)  # of workers that died

@@ -1,18 +1,28 @@
-"""From priors to a training set, in batches."""
+"""From priors to a training set, in batches.
+
+A simulator may refuse some of its prior: abundances that add up to more than one, a planet that
+cannot hold its air, a temperature beyond the opacities. Such a draw is left out, and another takes
+its place, from the same stream of random numbers. So the set is drawn from that part of the prior
+which the simulator can answer for, and is decided by its seed as ever. How many were left out is
+kept with the set; where that is most of them, the prior is not what was meant, and it is an error.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from exosk.datasets.dataset import Dataset
 from exosk.datasets.detectability import delta_chi2, errors_in
 from exosk.exceptions import RangeError
 from exosk.simulators.binned import simulate_in_bins
+from exosk.simulators.halving import in_halves
 from exosk.simulators.quantities import abundance_name
 from exosk.simulators.removal import without_molecule
 from exosk.spectra import SpectralGrid, Spectrum
@@ -81,46 +91,6 @@ class Recipe:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "binned"}
 
-    def simulate(
-        self, theta: np.ndarray, progress: Callable[[int], None] | None = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Simulate spectra, a batch at a time.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (n, n_parameters)
-            In the order of :attr:`space`.
-        progress : callable, optional
-            Called with the number of spectra done since the last call.
-
-        Returns
-        -------
-        depth : ndarray of shape (n, n_bins)
-            float32.
-        delta_chi2 : ndarray of shape (n, n_molecules) or None
-            How much each molecule shows, if that was asked for.
-        """
-        depth = np.empty((len(theta), self.grid.n_bins), dtype=np.float32)
-        change = np.empty((len(theta), len(self.molecules))) if self.detectability else None
-        for start in range(0, len(theta), BATCH):
-            rows = slice(start, start + BATCH)
-            whole = self.binned(theta[rows])
-            depth[rows] = whole
-            if change is not None:
-                for k, molecule in enumerate(self.molecules):
-                    without = self._without(theta[rows], molecule)
-                    change[rows, k] = delta_chi2(whole, without, self.sigma)
-            if progress is not None:
-                progress(len(theta[rows]))
-        return depth, change
-
-    def _without(self, theta: np.ndarray, molecule: str) -> np.ndarray:
-        try:
-            return self.binned(without_molecule(self.simulator, theta, molecule))
-        except RangeError as error:
-            # A lighter atmosphere reaches higher, and may not be bound.
-            raise RangeError(f"without {molecule}: {error}") from error
-
     def draw(
         self,
         n: int,
@@ -128,9 +98,53 @@ class Recipe:
         provenance: dict[str, Any],
         progress: Callable[[int], None] | None = None,
     ) -> Dataset:
-        """Draw parameters from the prior and simulate their spectra."""
-        theta = self.space.sample(n, random_state)
-        depth, change = self.simulate(theta, progress)
+        """Draw parameters from the prior and simulate their spectra, a batch at a time.
+
+        Parameters
+        ----------
+        n : int
+            Number of spectra.
+        random_state : int, RandomState or None
+            As in scikit-learn.
+        provenance : dict
+            Of the data set, which has ``n_refused`` beside it if draws were refused.
+        progress : callable, optional
+            Called with the number of spectra done since the last call.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        RangeError
+            If the simulator refuses more of the prior than it takes.
+        """
+        random = check_random_state(random_state)
+        theta = self.space.sample(n, random)
+        depth = np.empty((n, self.grid.n_bins), dtype=np.float32)
+        change = np.empty((n, len(self.molecules))) if self.detectability else None
+        tally = _Tally()
+
+        def simulate(rows: np.ndarray) -> np.ndarray:
+            whole = self.binned(theta[rows])
+            if change is not None:
+                for k, molecule in enumerate(self.molecules):
+                    without = self._without(theta[rows], molecule)
+                    change[rows, k] = delta_chi2(whole, without, self.sigma)
+            depth[rows] = whole
+            tally.n_taken += rows.size
+            return np.zeros(rows.size)
+
+        for start in range(0, n, BATCH):
+            rows = batch = np.arange(start, min(start + BATCH, n))
+            while (refused := np.isnan(in_halves(simulate, rows, tally.refuse))).any():
+                rows = rows[refused]
+                theta[rows] = self.space.sample(rows.size, random)
+            if progress is not None:
+                progress(batch.size)
+        if tally.n_refused:
+            provenance = {**provenance, "n_refused": tally.n_refused}
         return Dataset(
             depth,
             theta,
@@ -141,6 +155,34 @@ class Recipe:
             delta_chi2=change,
             sigma=self.sigma,
         )
+
+    def _without(self, theta: np.ndarray, molecule: str) -> np.ndarray:
+        try:
+            return self.binned(without_molecule(self.simulator, theta, molecule))
+        except RangeError as error:
+            # A lighter atmosphere reaches higher, and may not be bound.
+            raise RangeError(f"without {molecule}: {error}") from error
+
+
+class _Tally:
+    """How many draws a simulator took and refused; most of them must not be refused."""
+
+    def __init__(self) -> None:
+        self.n_taken = self.n_refused = 0
+        self._first: RangeError | None = None
+
+    def refuse(self, error: RangeError) -> np.ndarray:
+        """Count a draw that is refused, and answer NaN in its place."""
+        self.n_refused += 1
+        self._first = self._first or error
+        n = self.n_taken + self.n_refused
+        # More than half, by four standard deviations of a fair coin: not by chance.
+        if self.n_refused - self.n_taken > 4 * math.sqrt(n):
+            raise RangeError(
+                f"the simulator refuses {self.n_refused} of {n} draws from the priors; narrow "
+                f"them. The first: {self._first}"
+            ) from self._first
+        return np.array([np.nan])
 
 
 def simulate_dataset(
@@ -174,13 +216,15 @@ def simulate_dataset(
     -------
     Dataset
         Noise-free: noise is added afresh in training. Errors of `like` are kept as its
-        reference errors.
+        reference errors. Draws that the simulator refuses, with or without a molecule, are left
+        out and replaced by others: the parameters are drawn from the prior cut off to what it can
+        answer for. If there were any, ``provenance["n_refused"]`` is their number.
 
     Raises
     ------
     RangeError
-        If `n` is not positive, the simulator does not cover the bins, or `detectability` is
-        True and `like` has no errors.
+        If `n` is not positive, the simulator does not cover the bins or refuses more of the prior
+        than it takes, or `detectability` is True and `like` has no errors.
     GridError
         If `detectability` holds the errors of other bins.
     """

@@ -145,6 +145,8 @@ def adopt(folder: Path, index: int, header: Header) -> ShardRecord | None:
         with open_shard(folder, index, header) as file:
             for name in arrays_of(header):
                 file[name][()]  # compares the checksums
-        return ShardRecord(header.shard_rows(index), path.stat().st_size, hash_file(path))
+            n_refused = int(file.attrs.get("n_refused", 0))
+        size = path.stat().st_size
+        return ShardRecord(header.shard_rows(index), size, hash_file(path), n_refused)
     except (ExoskError, OSError):
         return None

@@ -57,11 +57,21 @@ class ShardRecord:
         The size of its file.
     sha256 : str
         The checksum of its file.
+    n_refused : int
+        Draws from the prior that the simulator refused, beside those that became spectra.
     """
 
     n: int
     n_bytes: int
     sha256: str
+    n_refused: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it: refusals only where there were some."""
+        content = asdict(self)
+        if not self.n_refused:
+            del content["n_refused"]
+        return content
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,11 +203,16 @@ class Manifest:
         """Shards that are not finished."""
         return [k for k in range(self.header.n_shards) if k not in self.shards]
 
+    @property
+    def n_refused(self) -> int:
+        """Draws that the simulator refused, of the shards that are finished."""
+        return sum(shard.n_refused for shard in self.shards.values())
+
     def record(self, folder: Path, index: int, shard: ShardRecord) -> Manifest:
         """Return the manifest with one more shard, and keep that on disk."""
         with writing_to(folder), (folder / JOURNAL).open("a", encoding="utf-8") as file:
             # On a line of its own even if an earlier one was cut off.
-            file.write("\n" + json.dumps({"shard": index, **asdict(shard)}) + "\n")
+            file.write("\n" + json.dumps({"shard": index, **shard.to_dict()}) + "\n")
         return replace(self, shards={**self.shards, index: shard})
 
     def save(self, folder: Path) -> None:
@@ -207,7 +222,7 @@ class Manifest:
             "version": _VERSION,
             "fingerprint": self.header.fingerprint,
             **self.header.to_dict(),
-            "shards": {str(k): asdict(self.shards[k]) for k in sorted(self.shards)},
+            "shards": {str(k): self.shards[k].to_dict() for k in sorted(self.shards)},
         }
         with writing_to(folder):
             with atomic_path(folder / MANIFEST) as path:

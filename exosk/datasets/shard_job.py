@@ -51,7 +51,7 @@ class ShardJob:
         StoreError
             If this machine does not see the folder, or would make other spectra.
         RangeError
-            If the simulator refuses the spectra, or gives what is no number.
+            If the simulator refuses most of the draws, or gives what is no number.
         """
         self._check_place()
         seed = np.random.SeedSequence(self.header.seed, spawn_key=(index,))
@@ -70,7 +70,8 @@ class ShardJob:
                 f"{dict(zip(data.space.names, np.asarray(data.Y)[bad[0]].tolist()))}"
             )
         data = replace(data, parent=first + np.arange(n))
-        return write_shard(self.folder, index, self.header, data)
+        refused = data.provenance.get("n_refused", 0)
+        return write_shard(self.folder, index, self.header, data, refused)
 
     def _check_place(self) -> None:
         if not (self.folder / MANIFEST).is_file():

@@ -95,7 +95,9 @@ def row_bytes(arrays: dict[str, tuple[tuple[int, ...], str]]) -> int:
     return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in arrays.values())
 
 
-def write_shard(folder: Path, index: int, header: Header, data: Dataset) -> ShardRecord:
+def write_shard(
+    folder: Path, index: int, header: Header, data: Dataset, n_refused: int = 0
+) -> ShardRecord:
     """Write a shard, whole or not at all.
 
     Parameters
@@ -108,6 +110,8 @@ def write_shard(folder: Path, index: int, header: Header, data: Dataset) -> Shar
         Of the store.
     data : Dataset
         The spectra, as many as the shard has.
+    n_refused : int, default=0
+        Draws that the simulator refused when they were made.
 
     Returns
     -------
@@ -119,17 +123,18 @@ def write_shard(folder: Path, index: int, header: Header, data: Dataset) -> Shar
     StoreError
         If it cannot be written.
     """
-    content = _encode(index, header, data)
+    content = _encode(index, header, data, n_refused)
     path = shard_path(folder, index)
     with writing_to(folder), atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(content)
         file.flush()
         # The name must not reach the disk before the contents do, or a power cut leaves it empty.
         os.fsync(file.fileno())
-    return ShardRecord(len(data), len(content), hashlib.sha256(content).hexdigest())
+    checksum = hashlib.sha256(content).hexdigest()
+    return ShardRecord(len(data), len(content), checksum, n_refused)
 
 
-def _encode(index: int, header: Header, data: Dataset) -> memoryview:
+def _encode(index: int, header: Header, data: Dataset, n_refused: int) -> memoryview:
     buffer = io.BytesIO()
     filters: dict[str, Any] = {"fletcher32": True}
     if header.compression is not None:
@@ -141,6 +146,8 @@ def _encode(index: int, header: Header, data: Dataset) -> memoryview:
             fingerprint=np.bytes_(header.fingerprint),
             index=index,
         )
+        if n_refused:
+            file.attrs["n_refused"] = n_refused
         described = np.bytes_(json.dumps(header.to_dict()))
         file.create_dataset("header", data=described).flush()
         for name, (shape, kind) in arrays_of(header).items():

@@ -33,10 +33,10 @@ import numpy as np
 from scipy import special
 
 from exosk.exceptions import ExoskError, RangeError
-from exosk.inference.tolerant import in_halves
 from exosk.parameters import ParameterSpace
 from exosk.simulators import Simulator
 from exosk.simulators.binned import bin_matrix
+from exosk.simulators.halving import in_halves
 from exosk.spectra import Spectrum
 
 __all__ = ["GaussianLikelihood", "check_parameters", "gaussian_log_likelihood"]

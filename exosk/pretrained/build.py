@@ -23,7 +23,6 @@ from exosk.augmentation import BinDropout, BinMerger, CoverageDropout, NoiseInje
 from exosk.datasets import Dataset
 from exosk.exceptions import RangeError
 from exosk.inference import SpectrumGuard
-from exosk.inference.tolerant import in_halves
 from exosk.models import FlowRetriever, save_model
 from exosk.parameters import Parameter, ParameterSpace, Uniform
 from exosk.pretrained.recipes import RECIPES, Recipe, draw_systems
@@ -32,6 +31,7 @@ from exosk.pretrained.systems import COLUMNS, Systems
 from exosk.rows import join_rows
 from exosk.simulators import TransmissionModel
 from exosk.simulators.binned import simulate_in_bins
+from exosk.simulators.halving import in_halves
 from exosk.simulators.quantities import default_space
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
 

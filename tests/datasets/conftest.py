@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from exosk.datasets import Progress, Store, simulate_store
+from exosk.exceptions import RangeError
 from exosk.parameters import Parameter, ParameterSpace, Uniform
 from exosk.spectra import SpectralGrid
 
@@ -26,8 +27,12 @@ def line_simulator(
     provenance: dict[str, Any] | None = None,
     seconds: float = 0.0,
     spoil: Callable[[np.ndarray], np.ndarray] | None = None,
+    refuse: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Any:
-    """Return a simulator of straight lines; its class is local, so that it travels by value."""
+    """Return a simulator of straight lines; its class is local, so that it travels by value.
+
+    It refuses the rows of parameters that `refuse` says, all with them as simulators do.
+    """
 
     class Line:
         space = SPACE
@@ -39,6 +44,8 @@ def line_simulator(
 
         def simulate(self, theta):
             time.sleep(seconds)
+            if refuse is not None and (refused := refuse(theta)).any():
+                raise RangeError(f"row {np.argmax(refused)} is too hot")
             depth = theta[:, :1] + 1e-4 * theta[:, 1:] * (self.wavelength - 1)
             return depth if spoil is None else spoil(depth)
 
@@ -50,7 +57,10 @@ def line_simulator(
 
 @pytest.fixture(name="line_simulator")
 def line_simulator_fixture() -> Callable[..., Any]:
-    """Return what makes the simulator: provenance, seconds a batch, and what spoils its depths."""
+    """Return what makes the simulator.
+
+    Of provenance, seconds a batch, what spoils its depths and what it refuses.
+    """
     return line_simulator
 
 

@@ -10,6 +10,9 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +198,17 @@ def test_the_clock_has_no_part_in_it(tmp_path, make_store, interrupt, contents):
         assert verify(folder).ok
 
 
+def test_the_time_may_run_backwards(tmp_path, monkeypatch, make_store, contents):
+    """As where a clock is set right while a set is made."""
+    expected = contents(make_store(tmp_path / "whole").folder)
+    clock = itertools.count(4_000_000_000, -3600)
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
+    steps: list[Progress] = []
+    folder = make_store(tmp_path / "set", progress=steps.append).folder
+    assert contents(folder) == expected
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(steps))
+
+
 def test_a_finished_set_is_left_alone(tmp_path, make_store):
     folder = make_store(tmp_path / "set").folder
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("shard-*")}
@@ -215,7 +229,6 @@ def kill_once(flag: str):
     return spoil
 
 
-@pytest.mark.kills
 def test_a_worker_that_dies_is_replaced(tmp_path, make_store, contents, line_simulator):
     expected = contents(make_store(tmp_path / "whole").folder)
     simulator = line_simulator(spoil=kill_once(str(tmp_path / "flag")))
@@ -224,7 +237,50 @@ def test_a_worker_that_dies_is_replaced(tmp_path, make_store, contents, line_sim
     assert contents(tmp_path / "set") == expected
 
 
-@pytest.mark.kills
+def test_joblib_s_own_workers_outlive_those_that_die(tmp_path, make_store, line_simulator):
+    """scikit-learn's searches share them, and go on as if nothing had happened."""
+    from joblib import Parallel, delayed
+
+    def workers() -> set[int]:
+        return set(Parallel(2)(delayed(_pid_later)() for _ in range(8)))
+
+    before = workers()
+    make_store(tmp_path / "set", line_simulator(spoil=kill_once(str(tmp_path / "flag"))), n_jobs=2)
+    assert (tmp_path / "flag").exists()
+    assert workers() == before
+
+
+def _pid_later() -> int:
+    time.sleep(0.1)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("how", ["to the end", "stopped", "an error"])
+def test_nothing_of_the_processes_is_left(tmp_path, monkeypatch, make_store, line_simulator, how):
+    """A thread of theirs that fails is an error of the test."""
+
+    def spoil(depth):
+        raise ValueError("broken")
+
+    def stop(progress: Progress) -> None:
+        if how == "stopped" and progress.n_done:
+            raise KeyboardInterrupt
+
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    threads = set(threading.enumerate())
+    simulator = line_simulator(spoil=spoil if how == "an error" else None)
+    # Many shards, so that some wait to be made when it ends.
+    ends = {"stopped": pytest.raises(KeyboardInterrupt), "an error": pytest.raises(ValueError)}
+    with ends.get(how, contextlib.nullcontext()):
+        make_store(tmp_path / "set", simulator, shard_size=20, n_jobs=2, progress=stop)
+    assert not list(place.iterdir())
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(10)
+        assert not thread.is_alive(), thread.name
+
+
 def test_workers_that_die_again_and_again_are_an_error(tmp_path, make_store, line_simulator):
     def spoil(depth):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -363,24 +419,55 @@ def test_a_file_that_the_system_cuts_off_is_an_error_and_not_kept(tmp_path, make
     assert contents(tmp_path / "set") == expected
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path, make_store):
-    """Root may write anywhere but to a disk that is mounted for reading."""
-    folder = tmp_path / "place"
-    folder.mkdir()
+@contextlib.contextmanager
+def forbidden(folder: Path):
+    """Let nobody write to a folder: root may, but to a disk that is mounted for reading."""
+    mount = ["mount", "--bind", "-o", "ro", str(folder), str(folder)]
     if os.geteuid():
         folder.chmod(0o500)
-    elif subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("root may write anywhere, and cannot mount a disk for reading")
+    elif subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("root may write anywhere, and cannot mount a folder for reading")
     try:
-        with pytest.raises(StoreError, match=r"/place/set cannot be written to \(.*choose another"):
-            make_store(folder / "set")
+        yield
     finally:
         if os.geteuid():
             folder.chmod(0o700)
         else:
             subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path, make_store):
+    folder = tmp_path / "place"
+    folder.mkdir()
+    said = r"/place/set cannot be written to \(.*choose another"
+    with forbidden(folder), pytest.raises(StoreError, match=said):
+        make_store(folder / "set")
+
+
+def test_a_set_that_can_only_be_read(tmp_path, make_store, interrupt, contents):
+    whole, half = make_store(tmp_path / "place" / "whole").folder, tmp_path / "place" / "half"
+    interrupt(half, 700)
+    before = contents(half)
+    with forbidden(tmp_path / "place"):
+        assert verify(whole).ok
+        assert Store(whole)[:].X.shape == (N, 8)
+        assert len(Store(half, partial=True)) == 600
+        for action in (make_store, exosk.datasets.repair_store):
+            with pytest.raises(StoreError, match=r"/half cannot be written to \(.*choose another"):
+                action(half)
+    assert contents(half) == before
+
+
+def test_no_room_for_what_the_processes_are_to_read(
+    tmp_path, small_disk, monkeypatch, make_store, line_simulator
+):
+    """The simulator, with its opacities, goes by way of a temporary file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
+    simulator = line_simulator()
+    simulator.opacities = np.random.default_rng(0).uniform(size=100_000)
+    with pytest.raises(StoreError, match=r"written to .*/disk, .*No space left.*TMPDIR"):
+        make_store(tmp_path / "set", simulator, n_jobs=2)
 
 
 def test_a_folder_that_is_a_file(tmp_path, make_store):
@@ -424,14 +511,6 @@ def test_spectra_that_are_no_numbers_are_refused(tmp_path, make_store, line_simu
         make_store(tmp_path / "set", line_simulator(spoil=spoil))
 
 
-def test_a_refusal_says_of_which_spectra(tmp_path, make_store, line_simulator):
-    def spoil(depth):
-        raise RangeError("too hot")
-
-    with pytest.raises(RangeError, match="spectra 0 to 299: too hot"):
-        make_store(tmp_path / "set", line_simulator(spoil=spoil))
-
-
 def test_a_simulator_that_cannot_travel_works_at_home(tmp_path, make_store, line_simulator):
     simulator = line_simulator()
     simulator.generator = (k for k in range(3))
@@ -443,7 +522,7 @@ def test_a_simulator_that_cannot_travel_works_at_home(tmp_path, make_store, line
 
 def test_no_scheduler_there(tmp_path, monkeypatch, make_store):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("exosk.datasets.workers._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("exosk.datasets.cluster_workers._CONNECT_SECONDS", 1)
     with pytest.raises(StoreError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"):
         make_store(tmp_path / "set", n_jobs=None, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(StoreError, match=r"neither an address as tcp://.* nor a scheduler file"):

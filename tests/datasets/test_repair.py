@@ -61,6 +61,18 @@ def test_the_manifest_is_made_again_from_the_shards(tmp_path, make_store, conten
     assert contents(folder) == before
 
 
+def test_what_the_simulator_refused_is_known_without_the_manifest(
+    tmp_path, make_store, line_simulator, contents
+):
+    simulator = line_simulator(refuse=lambda theta: theta[:, 0] > 0.018)
+    folder = make_store(tmp_path / "set", simulator).folder
+    before = contents(folder)
+    assert Store(folder).manifest.n_refused
+    (folder / "manifest.json").unlink()
+    assert repair_store(folder).rebuilt_manifest
+    assert contents(folder) == before
+
+
 def test_a_manifest_and_a_shard_are_lost_together(tmp_path, make_store, line_simulator, contents):
     folder = make_store(tmp_path / "set").folder
     before = contents(folder)
