@@ -19,6 +19,7 @@ from exosk.cli.data import data_app
 from exosk.cli.dataset import dataset_app
 from exosk.cli.doctor import doctor
 from exosk.cli.evaluate import evaluate
+from exosk.cli.explain import explain
 from exosk.cli.opacity import opacity_app
 from exosk.cli.plugins import plugins
 from exosk.cli.predict import predict
@@ -44,6 +45,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(check)
+app.command()(explain)
 app.command()(survey)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
