@@ -123,9 +123,10 @@ def retrieve(
     """Retrieve the atmosphere behind a transmission spectrum.
 
     Asks a pretrained model, makes its posterior exact with the simulator, prints the result, and
-    writes posterior.h5, spectrum.png, corner.png and report.html. Where no pretrained model
-    serves, or with --n-spectra, training spectra are simulated in the observation's own bins and a
-    random forest learns them. --method chooses another way.
+    writes posterior.h5, spectrum.png, corner.png, report.html and citations.bib, BibTeX of all
+    that was used. Where no pretrained model serves, or with --n-spectra, training spectra are
+    simulated in the observation's own bins and a random forest learns them. --method chooses
+    another way.
 
     With --model, asks a trained model instead and writes posterior.h5 and corner.png. The spectrum
     is averaged into the model's bins. A model that completes spectra, as a GAN, needs few of them;

@@ -1,33 +1,61 @@
-"""One retrieval as one HTML file: figures inside, no script, nothing loaded from elsewhere."""
+"""One retrieval as one HTML file: figures and script inside, nothing loaded from elsewhere.
+
+The page is whole without its script, which only makes the spectrum one that can be zoomed. Its
+policy lets a browser run that script and no other, and load nothing.
+"""
 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
+import hashlib
+import json
 import os
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
 
 from exosk import __version__
 from exosk.report import wording
+from exosk.report.checks import guard_rows, predictive_rows, weight_rows
+from exosk.report.citations import as_list, bibliography
+from exosk.report.explanation_section import explanation_parts
 from exosk.report.fit import absent_bands, error_ratio, worst_bins
+from exosk.report.interactive import (
+    data_url,
+    describe_corner,
+    describe_spectrum,
+    plot_settings,
+    spectrum_csv,
+    spectrum_rows,
+)
 from exosk.report.judgement import ParameterJudgement, judge_molecules, judge_parameters
 from exosk.report.literature import published_values, remarks, so2_reports
-from exosk.report.method_text import LEARNER_NAMES, METHOD_CITATIONS, method_sentences
+from exosk.report.method_text import LEARNER_NAMES, method_sentences
 from exosk.report.verdict import verdict
 from exosk.retrieval import Retrieval
 from exosk.storage import atomic_path
 
+if TYPE_CHECKING:
+    from exosk.explain import Explanation
+
 __all__ = ["render_html", "write_html"]
 
 _TEMPLATE = "report.html"
+_SCRIPT = "spectrum.js"
 
 
 def render_html(
-    retrieval: Retrieval, spectrum_png: bytes, corner_png: bytes, date: datetime.date | None = None
+    retrieval: Retrieval,
+    spectrum_png: bytes,
+    corner_png: bytes,
+    date: datetime.date | None = None,
+    explanations: Iterable[Explanation] = (),
 ) -> str:
     """Render the report.
 
@@ -39,12 +67,19 @@ def render_html(
         The two figures, as :func:`~exosk.report.figures.figure_png` makes them.
     date : datetime.date, optional
         Date in the heading; today by default.
+    explanations : iterable of Explanation, optional
+        Of answers to the same spectrum, each of which gets a part of its own.
 
     Returns
     -------
     str
         A complete HTML document.
     """
+    explained = explanation_parts(explanations := list(explanations), retrieval.spectrum)
+    cited = bibliography(retrieval, [one.method for one in explanations])
+    script = _script()
+    pictures = {"spectrum": spectrum_png, "corner": corner_png}
+    pictures |= {f"explanation-{k}": part.png for k, part in enumerate(explained)}
     parameters = judge_parameters(retrieval.posterior)
     simulator = dict(retrieval.provenance.get("simulator", {}))
     opacities = dict(simulator.get("opacities", {}))
@@ -59,15 +94,30 @@ def render_html(
             date=(date or datetime.date.today()).isoformat(),
             planet=spectrum.name or "Unnamed spectrum",
             verdict=verdict(retrieval),
-            figures={
-                name: base64.b64encode(png).decode("ascii")
-                for name, png in (("spectrum", spectrum_png), ("corner", corner_png))
+            figures={name: base64.b64encode(png).decode("ascii") for name, png in pictures.items()},
+            alternatives={
+                "spectrum": describe_spectrum(retrieval),
+                "corner": describe_corner(
+                    retrieval.posterior, parameters, list(retrieval.molecules)
+                ),
             },
+            script=script,
+            policy=_policy(script),
+            plot_settings=plot_settings(retrieval),
+            csv=data_url(spectrum_csv(retrieval), "text/csv"),
+            file_name=_file_name(spectrum.name),
+            bins=spectrum_rows(retrieval),
+            median_error=1e6 * float(np.median(spectrum.sigma)),
+            explanations=explained,
+            guard_rows=guard_rows(retrieval),
+            predictive_rows=predictive_rows(retrieval),
+            weight_rows=weight_rows(retrieval),
             model_error=bool(retrieval.model_error.any()),
             error_ratio=error_ratio(retrieval),
             refined="n_simulations" in retrieval.posterior.meta,
             learner=LEARNER_NAMES.get(retrieval.method, ""),
-            method=method_sentences(retrieval),
+            # What it says of the posterior predictive check stands among the checks.
+            method=method_sentences(dataclasses.replace(retrieval, predictive=None)),
             molecules=judge_molecules(retrieval),
             parameters=[_parameter_row(j, retrieval) for j in parameters],
             scores=_score_rows(retrieval, parameters),
@@ -82,7 +132,9 @@ def render_html(
             structure=_structure(simulator.get("settings", {})),
             limits=_limits(opacities),
             opacity_sources={m: table.get("source", "") for m, table in opacities.items()},
-            citations=_citations(retrieval, opacities),
+            citations=cited.groups,
+            bibtex=cited.bibtex,
+            bibtex_url=data_url(cited.bibtex, "application/x-bibtex"),
         )
     )
 
@@ -93,9 +145,10 @@ def write_html(
     spectrum_png: bytes,
     corner_png: bytes,
     date: datetime.date | None = None,
+    explanations: Iterable[Explanation] = (),
 ) -> None:
     """Write :func:`render_html` to a file, whole or not at all."""
-    text = render_html(retrieval, spectrum_png, corner_png, date)
+    text = render_html(retrieval, spectrum_png, corner_png, date, explanations)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -114,15 +167,36 @@ def _environment() -> jinja2.Environment:
         formula=wording.formula,
         sentence=lambda words: wording.join(list(words)),
         aslist=as_list,
+        json=_json,
     )
     return environment
 
 
-def as_list(value: Any) -> list[str]:
-    """Return a string or an iterable of strings as a list; nothing gives an empty one."""
-    if not value:
-        return []
-    return [value] if isinstance(value, str) else [str(item) for item in value]
+def _script() -> str:
+    """Return the page's script."""
+    templates = resources.files("exosk.report").joinpath("templates")
+    return templates.joinpath(_SCRIPT).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """Return a policy under which a browser runs this script only and loads nothing."""
+    # A browser takes the digest of all between the tags, as the template writes it.
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    allowed = base64.b64encode(digest).decode("ascii")
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(document: Any) -> str:
+    """Return JSON that can stand between the tags of a script."""
+    return json.dumps(document, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _file_name(planet: str) -> str:
+    """Turn a planet's name into that of a file."""
+    return "-".join(re.findall(r"[a-z0-9]+", planet.lower())) or "spectrum"
 
 
 def _parameter_row(judged: ParameterJudgement, retrieval: Retrieval) -> dict[str, Any]:
@@ -203,24 +277,3 @@ def _limits(opacities: dict[str, Any]) -> list[tuple[str, list[str]]]:
     for limit, molecules in holders.items():
         rows.setdefault(", ".join(molecules), []).append(limit)
     return list(rows.items())
-
-
-def _citations(retrieval: Retrieval, opacities: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Everything to cite, by what it is for, each once."""
-    meta = retrieval.spectrum.meta
-    data = as_list(retrieval.spectrum.reference)
-    data += [f"doi:{doi}" for doi in as_list(meta.get("doi"))]
-    simulator = retrieval.provenance.get("simulator", {})
-    groups = [
-        ("Data", data),
-        ("System", as_list((meta.get("parameter_references") or {}).values())),
-        ("Opacities", [c for table in opacities.values() for c in as_list(table.get("citation"))]),
-        ("Chemistry", as_list(simulator.get("chemistry", {}).get("citation"))),
-        ("Simulator", as_list(simulator.get("citation"))),
-        ("Method", METHOD_CITATIONS[retrieval.method]),
-    ]
-    return [(title, _unique(entries)) for title, entries in groups if entries]
-
-
-def _unique(entries: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(entries))

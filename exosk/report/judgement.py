@@ -123,8 +123,12 @@ def judge_parameters(posterior: Posterior) -> list[ParameterJudgement]:
     wider than 0.8 times the prior's.
     """
     unit = posterior.space.to_unit_cube(posterior.samples)
+    # Of all parameters at once: each look at a large weighted posterior sorts or sums all of it.
+    quantiles = posterior.quantiles([0.16, 0.5, 0.84, 0.95])
+    size = posterior.effective_size
     return [
-        _judge(posterior, unit[:, k], parameter, k) for k, parameter in enumerate(posterior.space)
+        _judge(posterior, unit[:, k], parameter, quantiles[:, k], size)
+        for k, parameter in enumerate(posterior.space)
     ]
 
 
@@ -145,12 +149,16 @@ def judge_molecules(retrieval: Retrieval) -> list[MoleculeJudgement]:
 
 
 def _judge(
-    posterior: Posterior, unit: np.ndarray, parameter: Parameter, k: int
+    posterior: Posterior,
+    unit: np.ndarray,
+    parameter: Parameter,
+    quantiles: np.ndarray,
+    effective_size: float,
 ) -> ParameterJudgement:
-    lower, median, upper, limit = posterior.quantiles([0.16, 0.5, 0.84, 0.95])[:, k]
+    lower, median, upper, limit = quantiles
     low, high = np.quantile(unit, [0.16, 0.84], weights=posterior.weights, method="inverted_cdf")
     ratio = float(high - low) / 0.68
-    edge = _edge(posterior, unit)
+    edge = _edge(posterior, unit, effective_size)
     kind: Kind = "measured"
     if ratio > _WIDE:
         kind = "not constrained"
@@ -169,9 +177,9 @@ def _judge(
     )
 
 
-def _edge(posterior: Posterior, unit: np.ndarray) -> Edge:
+def _edge(posterior: Posterior, unit: np.ndarray, effective_size: float) -> Edge:
     """Tell at which end of the prior the posterior is piled up; the fuller one of two."""
-    noise = 2 * np.sqrt(_EDGE * (1 - _EDGE) / posterior.effective_size)
+    noise = 2 * np.sqrt(_EDGE * (1 - _EDGE) / effective_size)
     weight = {
         "lower": float(posterior.weights @ (unit <= _EDGE)),
         "upper": float(posterior.weights @ (unit >= 1 - _EDGE)),

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from exosk.explain.bands import BANDS
 from exosk.report.judgement import DETECTED
 from exosk.report.wording import formula
 from exosk.retrieval import Retrieval
@@ -20,22 +21,6 @@ __all__ = ["plot_spectrum"]
 _DATA, _MODEL, _BEST, _QUIET = "#1a1a1a", "#0072b2", "#d55e00", "#9a9a9a"
 # Colours and markers of instruments, where there are several.
 _COLORS, _MARKERS = (_DATA, "#009e73", "#cc79a7", "#e69f00", "#56b4e9"), "osDv^P"
-
-# Main bands between 0.3 and 30 um, as they show at the resolution of transit spectra.
-_BANDS: dict[str, tuple[tuple[float, float], ...]] = {
-    "H2O": ((0.90, 0.98), (1.09, 1.19), (1.32, 1.50), (1.76, 2.02), (2.45, 3.05), (5.0, 7.6)),
-    "CO2": ((1.95, 2.08), (2.66, 2.84), (4.15, 4.55), (13.0, 17.5)),
-    "CO": ((2.29, 2.45), (4.42, 5.00)),
-    "CH4": ((1.14, 1.20), (1.62, 1.78), (2.18, 2.48), (3.12, 3.60), (7.2, 8.3)),
-    "Na": ((0.575, 0.603),),
-    "K": ((0.752, 0.784),),
-    "SO2": ((3.94, 4.15), (7.10, 7.65), (8.2, 9.4)),
-    "NH3": ((1.46, 1.58), (1.92, 2.06), (2.18, 2.36), (2.85, 3.12), (5.7, 6.7), (8.8, 12.0)),
-    "HCN": ((2.95, 3.12), (6.6, 7.6), (12.5, 15.5)),
-    "H2S": ((2.55, 2.78), (3.6, 4.2), (7.0, 9.6)),
-    "C2H2": ((1.50, 1.55), (2.96, 3.12), (7.2, 8.0), (12.6, 14.8)),
-    "PH3": ((2.85, 3.1), (4.05, 4.7), (8.3, 11.0)),
-}
 
 # Two bins further apart than this in log wavelength, and than so many bins, are not joined.
 _GAP, _GAP_BINS = 0.02, 1.0
@@ -164,7 +149,7 @@ def _bands_within(
 ) -> list[tuple[float, float]]:
     grid = retrieval.spectrum.grid
     ranges = [(grid.lower[p].min(), grid.upper[p].max()) for p in panels]
-    bands = _BANDS.get(name, ())
+    bands = BANDS.get(name, ())
     return [b for b in bands if any(b[0] < high and b[1] > low for low, high in ranges)]
 
 
@@ -173,7 +158,7 @@ def _draw_marks(
 ) -> None:
     for row, name in enumerate(names):
         found = retrieval.molecules[name] > DETECTED
-        for low, high in _BANDS[name]:
+        for low, high in BANDS[name]:
             low, high = max(low, limits[0]), min(high, limits[1])
             if low < high:
                 color = _MODEL if found else "#c4c4c4"

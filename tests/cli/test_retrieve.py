@@ -53,13 +53,14 @@ def test_json_is_one_document_with_what_scripts_rely_on(result):
 def test_the_files_are_there_and_agree_with_the_document(result):
     folder, done = result
     document = json.loads(done.stdout)
-    assert sorted(document["files"]) == ["corner", "posterior", "report", "spectrum"]
+    assert sorted(document["files"]) == ["citations", "corner", "posterior", "report", "spectrum"]
     for path in document["files"].values():
         assert (folder / path).stat().st_size > 0
     posterior = exosk.Posterior.load(folder / document["files"]["posterior"])
     assert posterior.summary() == document["parameters"]
     names = sorted(path.name for path in (folder / "here").iterdir())
-    assert names == ["corner.png", "posterior.h5", "report.html", "spectrum.png"]
+    expected = ["citations.bib", "corner.png", "posterior.h5", "report.html", "spectrum.png"]
+    assert names == expected
 
 
 def test_a_seed_reproduces_and_another_differs(result, run):
