@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 WORKERS ?= 2
 PYTEST_ARGS ?=
-PYTHON_FILES := exosk tests plugins benchmarks
+PYTHON_FILES := exosk tests plugins benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format coverage opacities bench clean
+.PHONY: help setup demo test lint format coverage docs linkcheck opacities bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,16 @@ coverage: setup ## Run all tests and list the lines that none runs
 	@.ci/setup --tests
 	.venv/bin/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
+docs: export OMP_NUM_THREADS := 1
+docs linkcheck: export MPLBACKEND := Agg
+
+docs: setup ## Build the site, its examples executed, in docs/_build/html
+	.venv/bin/python -m sphinx -W --keep-going -E -b html docs docs/_build/html
+	@printf '\nThe site: %s\n' "$$(pwd)/docs/_build/html/index.html"
+
+linkcheck: setup ## Check the site's links to other sites (needs a network)
+	.venv/bin/python -m sphinx -W --keep-going -E -D plot_gallery=0 -b linkcheck docs docs/_build/linkcheck
+
 opacities: setup ## Build the embedded opacity tables anew from their sources
 	.venv/bin/python exosk/opacities/embedded/build.py
 
@@ -53,5 +63,6 @@ bench: setup ## Run the benchmarks in benchmarks/
 
 clean: ## Remove .venv, caches, build products and the demo
 	rm -rf .venv .setup.log .setup.lock build dist demo .coverage htmlcov *.egg-info
+	rm -rf docs/_build docs/auto_gallery docs/api/generated docs/sg_execution_times.rst
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(PYTHON_FILES) -type d -name __pycache__ -prune -exec rm -rf {} +

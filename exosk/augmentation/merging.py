@@ -48,7 +48,7 @@ class BinMerger(Augmenter):
     >>> import numpy as np
     >>> merger = BinMerger(bins=2, whole=0, random_state=0)
     >>> merger.fit_transform(np.array([[1.0, 3.0, 5.0, 7.0]]))
-    array([[1., 4., 4., 7.]])
+    array([[2., 2., 6., 6.]])
     """
 
     def __init__(
