@@ -44,7 +44,7 @@ from exosk.datasets.manifest import Manifest, ShardRecord
 
 STAGES = ("slope", "streaming", "schedule", "scaling", "kills", "million")
 SLOPE = (10_000, 100_000)
-N_SCALING, SCALING_SHARD = 49_152, 2048
+N_SCALING, SCALING_SHARD = 131_072, 4096
 N_KILLS, KILLS_SIZE = 20, (4096, 256)
 N_STREAMED, BATCH = 200_000, 1024
 WORKERS = (1, 2, 10, 30, 100, 300, 1000)
