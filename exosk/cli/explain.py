@@ -123,15 +123,7 @@ def explain(
     from exosk.models.persistence import load_model
     from exosk.sources import load_spectrum
 
-    reading: dict[str, Any] = {
-        "depth_unit": depth_unit,
-        "wavelength_unit": wavelength_unit,
-        "width": width,
-        "bin_width": bin_width,
-        "table": table,
-        "columns": options.read_columns(column),
-    }
-    reading = {key: value for key, value in reading.items() if value is not None}
+    reading = options.how_to_read(depth_unit, wavelength_unit, width, bin_width, table, column)
     fitted = load_model(model, device)
     name = _what(fitted, molecule, parameter)
     observed = load_spectrum(spectrum, **reading)

@@ -35,7 +35,7 @@ __all__ = [
     "Table",
     "WavelengthUnit",
     "Width",
-    "read_columns",
+    "how_to_read",
     "read_system",
 ]
 
@@ -201,7 +201,7 @@ class System:
             ) from error
 
 
-def read_columns(columns: list[str] | None) -> dict[str, str] | None:
+def _columns_in(columns: list[str] | None) -> dict[str, str] | None:
     """Read ``--column KEY=HEADER`` options."""
     if not columns:
         return None
@@ -210,6 +210,26 @@ def read_columns(columns: list[str] | None) -> dict[str, str] | None:
         if not (key and equals and header):
             raise RangeError(f"--column takes KEY=HEADER, as in depth=MyDepth; got {key!r}")
     return {key: header for key, _, header in pairs}
+
+
+def how_to_read(
+    depth_unit: str | None,
+    wavelength_unit: str | None,
+    width: str | None,
+    bin_width: float | None,
+    table: str | None,
+    columns: list[str] | None,
+) -> dict[str, Any]:
+    """Return what the options say of a file of a spectrum, as its readers take it."""
+    said = {
+        "depth_unit": depth_unit,
+        "wavelength_unit": wavelength_unit,
+        "width": width,
+        "bin_width": bin_width,
+        "table": table,
+        "columns": _columns_in(columns),
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def read_system(

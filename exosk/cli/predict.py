@@ -78,15 +78,7 @@ def predict(
     started = time.perf_counter()
     from exosk.models.persistence import load_model
 
-    reading = {
-        "depth_unit": depth_unit,
-        "wavelength_unit": wavelength_unit,
-        "width": width,
-        "bin_width": bin_width,
-        "table": table,
-        "columns": options.read_columns(column),
-    }
-    reading = {key: value for key, value in reading.items() if value is not None}
+    reading = options.how_to_read(depth_unit, wavelength_unit, width, bin_width, table, column)
     fitted = load_model(model, device)
     if out is not None and fitted.card.kind != "retriever":
         raise RangeError("--out is for posteriors, and a detector has none; leave it out")

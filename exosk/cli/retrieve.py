@@ -161,17 +161,8 @@ def retrieve(
         raise RangeError("--allow-noise is about a trained model; it goes with --model")
     stated = (molecules, priors, star_radius, planet_mass, temperature, simulator)
     system = options.read_system(*stated)
-    reading = {
-        "depth_unit": depth_unit,
-        "wavelength_unit": wavelength_unit,
-        "width": width,
-        "bin_width": bin_width,
-        "table": table,
-        "columns": options.read_columns(column),
-    }
-    spectrum = load_joined(
-        [target, *(join or [])], {k: v for k, v in reading.items() if v is not None}
-    )
+    reading = options.how_to_read(depth_unit, wavelength_unit, width, bin_width, table, column)
+    spectrum = load_joined([target, *(join or [])], reading)
     spectrum = with_system(spectrum, system)
     if wavelength_range is not None:
         spectrum = spectrum.between(*wavelength_range)

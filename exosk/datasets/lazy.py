@@ -232,17 +232,7 @@ class StoredSpectra(StoredColumns):
         return changed
 
     def read(self, rows: Any = slice(None)) -> np.ndarray:
-        """Read rows into memory, in the order asked for.
-
-        Parameters
-        ----------
-        rows : slice or ndarray
-            Row numbers of this part.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_columns)
-        """
+        """Read rows into memory, as other columns; what was prefetched is there already."""
         if self._next is not None and self._next[0] is rows:
             future, self._next = self._next[1], None
             return future.result()

@@ -73,14 +73,16 @@ class TrainingCheckpoint(Callback):
         self.path = path
         self.rows = rows
         self.marks = marks
+        self._state: dict[str, Any] | None = None
 
     def load(self) -> dict[str, Any] | None:
-        """Return the state in the file, or None where there is no file."""
-        return load_state(self.path, self.marks)
+        """Return the state in the file, from which training goes on, or None without a file."""
+        self._state = load_state(self.path, self.marks)
+        return self._state
 
     def on_train_begin(self, net: NeuralNet, **unused: Any) -> None:
         """Set everything as it was after the last epoch that was written."""
-        state = self.load()
+        state, self._state = self._state, None
         if state is None:
             return
         net.module_.load_state_dict(state["module"])
