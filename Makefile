@@ -6,7 +6,7 @@ PYTEST_ARGS ?=
 PYTHON_FILES := exosk tests plugins benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format coverage docs linkcheck opacities bench clean
+.PHONY: help setup demo test lint format coverage docs linkcheck opacities reproduce clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,11 +55,10 @@ linkcheck: setup ## Check the site's links to other sites (needs a network)
 opacities: setup ## Build the embedded opacity tables anew from their sources
 	.venv/bin/python exosk/opacities/embedded/build.py
 
-bench: setup ## Run the benchmarks in benchmarks/
+reproduce: setup ## Run all benchmarks and write the leaderboard (a day; needs the shared data)
 	@.ci/setup --tests
-	@for file in $$(grep -l '^if __name__' benchmarks/*.py); do \
-		.venv/bin/python "$$file" || exit 1; \
-	done
+	.venv/bin/exosk benchmark run
+	.venv/bin/exosk benchmark leaderboard
 
 clean: ## Remove .venv, caches, build products and the demo
 	rm -rf .venv .setup.log .setup.lock build dist demo .coverage htmlcov *.egg-info

@@ -17,12 +17,21 @@ import time
 from typing import Any
 
 import numpy as np
-from machine import describe_machine, report
+from places import report
 
 import exosk
+from exosk.benchmark import Cost, Entry, Score, Task, describe_machine
 from exosk.datasets import DETECTABLE, Dataset
 from exosk.evaluation import score_detections
 from exosk.simulators.quantities import default_space
+
+TASK = Task(
+    title="The ceiling of detection",
+    question="How near does a network come to Bayes' theorem, where that can be computed (WFC3, one "
+    "planet, S/N of 1 to 10)?",
+    smoke=("--n", "3000", "--n-test", "300", "--epochs", "2"),
+    minutes=10,
+)
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4", "Na", "K")
 FIXED = {"star_radius": 1.0, "planet_mass": 1.0, "temperature": 1400.0}
@@ -30,6 +39,8 @@ RADIUS = exosk.Uniform(1.17, 1.23)
 SNR = (1.0, 10.0)
 STRATA = ((1.0, 2.0), (2.0, 5.0), (5.0, 10.0), (1.0, 10.0))
 LEAST_EFFECTIVE = 100
+# Present in fewer spectra, a molecule is not scored.
+FEWEST = 5
 _SCORES = ("n", "prevalence", "auc", "auc_interval", "log_loss", "brier", "ece")
 
 
@@ -95,7 +106,10 @@ def main(arguments: argparse.Namespace) -> None:
     for low, high in STRATA:
         stratum = (snr >= low) & (snr < high)
         chosen = stratum & (effective >= LEAST_EFFECTIVE)
-        entry: dict[str, Any] = {"share": round(float(chosen.sum() / stratum.sum()), 3)}
+        entry: dict[str, Any] = {"share": round(float(chosen.sum() / max(1, stratum.sum())), 3)}
+        result[f"{low:g}-{high:g}"] = entry
+        if not chosen.any():
+            continue
         print(f"\nS/N {low:g}-{high:g}: {chosen.sum()} spectra, {entry['share']:.0%} of all")
         for k, molecule in enumerate(MOLECULES):
             both = {}
@@ -108,8 +122,24 @@ def main(arguments: argparse.Namespace) -> None:
                 f"  {molecule:4s} present {b['prevalence']:.3f}   AUC Bayes {b['auc']} "
                 f"network {n['auc']} {n['auc_interval']}   log loss {b['log_loss']} {n['log_loss']}"
             )
-        result[f"{low:g}-{high:g}"] = entry
-    report("detection_ceiling", machine, result)
+    report("detection_ceiling", TASK, machine, result, entries(result))
+
+
+def entries(result: dict[str, Any]) -> list[Entry]:
+    """Return the scores of each molecule that is there often enough."""
+    found = result["1-10"]
+    made = []
+    for molecule in MOLECULES:
+        bayes, network = (found.get(molecule, {}).get(k, {}) for k in ("bayes", "network"))
+        if not bayes or bayes["n"] * bayes["prevalence"] < FEWEST:
+            continue
+        scores = [
+            Score(f"{what}, {who}", of[key])
+            for key, what in (("auc", "AUC"), ("log_loss", "log loss"))
+            for who, of in (("Bayes", bayes), ("network", network))
+        ]
+        made.append(Entry(molecule, scores, Cost(training=result["training_seconds"])))
+    return made
 
 
 def _plain(value: Any) -> Any:

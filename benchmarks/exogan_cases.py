@@ -8,7 +8,7 @@ import numpy as np
 from exogan_scores import N_SAMPLES, observe
 from exosk_exogan import exogan_simulator, read_exogan_spectrum
 from exosk_exogan.parameters import MOLECULES, exogan_space
-from machine import SHARED_DATA
+from places import SHARED_DATA
 from scipy import stats
 
 import exosk

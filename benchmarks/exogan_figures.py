@@ -75,6 +75,8 @@ def print_tables(result: dict[str, Any]) -> None:
                 f"\n{method}: {training['n_training']} spectra, {training['seconds']} s, "
                 f"{training['memory_gb']} GB"
             )
+    if "gan" not in result:
+        return
     for case in ("30 ppm", "WFC3, 30 ppm"):
         found = result["gan"][case]
         print(f"\ngan, {case}: 200 completions in {found['seconds_per_200']} s; ppm by band")

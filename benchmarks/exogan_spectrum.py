@@ -25,14 +25,24 @@ import sys
 from typing import Any
 
 import numpy as np
-from machine import RESULTS, SHARED_DATA, describe_machine, report
+from places import RESULTS, SHARED_DATA, report
 from scipy.optimize import least_squares
 
+from exosk.benchmark import Entry, Score, Task, describe_machine
 from exosk.inference import sampling_error
 from exosk.simulators import TransmissionModel
 from exosk.simulators.quantities import default_space
 from exosk.spectra import SpectralGrid
 from exosk.units import JUPITER_RADIUS, SOLAR_RADIUS
+
+TASK = Task(
+    title="ExoGAN's sample spectrum",
+    question="How far is the built-in model from a spectrum that TauREx 2 made with other line "
+    "lists (R = 100, 0.5-30 um), as it is and when parameters are fitted?",
+    smoke=("--high", "3"),
+    data=("exogan",),
+    minutes=2,
+)
 
 LOW, HIGH = 0.5, 30.0  # um
 TAUREX_JUPITER, TAUREX_SUN = 6.9911e9, 6.955e10  # cm
@@ -55,6 +65,14 @@ BOUNDS = {
     "log_x_co2": (-8.0, -1.0),
     "log_x_ch4": (-6.0, -1.0),
 }
+CASES = {
+    "0.88 R_jup of the IAU (71,492 km)": "with_iau_radius_of_jupiter",
+    "0.88 R_jup of TauREx (69,911 km)": "with_mean_radius_of_jupiter",
+    "after a free offset": "after_free_offset",
+    "after a free radius at 10 bar": "after_free_radius",
+    "after free temperature and mass": "after_free_temperature_and_mass",
+    "all seven parameters free": "after_all_seven_free",
+}
 BANDS = (0.5, 0.8, 1.1, 1.6, 2.1, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0)
 PPM = 1e6
 
@@ -62,14 +80,14 @@ PPM = 1e6
 class Comparison:
     """The file's spectrum, and the model in its bins."""
 
-    def __init__(self) -> None:
+    def __init__(self, high: float) -> None:
         path = SHARED_DATA / "exogan" / "input_spectrum.dat"
         wavelength, depth, _ = np.loadtxt(path)[::-1].T
         # Constant resolving power: edges half-way in the logarithm.
         inner = np.sqrt(wavelength[1:] * wavelength[:-1])
         first, last = wavelength[0] ** 2 / inner[0], wavelength[-1] ** 2 / inner[-1]
         edges = np.concatenate([[first], inner, [last]])
-        kept = (edges[:-1] >= LOW) & (edges[1:] <= HIGH)
+        kept = (edges[:-1] >= LOW) & (edges[1:] <= high)
         self.wavelength, self.depth = wavelength[kept], depth[kept]
         self.grid = SpectralGrid(edges[:-1][kept], edges[1:][kept])
         others = ("star_radius", "log_p_cloud", "log_haze", "haze_slope")
@@ -118,9 +136,9 @@ def at_lower_resolution(residual: np.ndarray, n: int = 5) -> np.ndarray:
     return whole.reshape(-1, n).mean(axis=1)
 
 
-def compare() -> tuple[dict[str, Any], Comparison, np.ndarray, np.ndarray]:
+def compare(high: float) -> tuple[dict[str, Any], Comparison, np.ndarray, np.ndarray]:
     """Make every comparison; also returns the residuals after an offset and the error predicted."""
-    case = Comparison()
+    case = Comparison(high)
     model = case.model()
     iau = case.model(planet_radius=0.88)
     raw = (model - case.depth) * PPM
@@ -132,6 +150,8 @@ def compare() -> tuple[dict[str, Any], Comparison, np.ndarray, np.ndarray]:
     bands = []
     for low, high in itertools.pairwise(BANDS):
         inside = (case.wavelength >= low) & (case.wavelength < high)
+        if not inside.any():
+            continue
         part = shape[inside]
         bands.append(
             {
@@ -167,18 +187,31 @@ def compare() -> tuple[dict[str, Any], Comparison, np.ndarray, np.ndarray]:
     return result, case, shape, predicted
 
 
+def entries(result: dict[str, Any]) -> list[Entry]:
+    """Return how far the model is off in each comparison, and how far it is expected to be."""
+    made = []
+    for label, key in CASES.items():
+        found = result[key]
+        scores = [
+            Score("median difference", found["median_ppm"], "ppm"),
+            Score("rms difference", found["rms_ppm"], "ppm"),
+            Score("largest difference", found["max_ppm"], "ppm"),
+        ]
+        made.append(Entry(label, scores))
+    others = [
+        ("sampling error as predicted", "sampling_error_predicted_rms_ppm"),
+        ("after a free offset, at R = 20", "at_r20_after_offset_rms_ppm"),
+        ("sampling error as predicted, at R = 20", "at_r20_sampling_error_ppm"),
+    ]
+    for label, key in others:
+        made.append(Entry(label, [Score("rms difference", result[key], "ppm")]))
+    return made
+
+
 def show(result: dict[str, Any]) -> None:
-    print(f"ExoGAN's sample spectrum, {result['n_bins']} bins at R = 100, {LOW}-{HIGH} um\n")
+    print(f"ExoGAN's sample spectrum, {result['n_bins']} bins at R = 100, from {LOW} um\n")
     print("model - file, ppm                           median     rms     max")
-    rows = {
-        "0.88 R_jup of the IAU (71,492 km)": "with_iau_radius_of_jupiter",
-        "0.88 R_jup of TauREx (69,911 km)": "with_mean_radius_of_jupiter",
-        "  after a free offset": "after_free_offset",
-        "  after a free radius at 10 bar": "after_free_radius",
-        "  after free temperature and mass": "after_free_temperature_and_mass",
-        "  all seven parameters free": "after_all_seven_free",
-    }
-    for label, key in rows.items():
+    for label, key in CASES.items():
         median, root, worst = (result[key][f"{name}_ppm"] for name in ("median", "rms", "max"))
         found = [f"{k} {v:g}" for k, v in result[key].items() if not k.endswith("_ppm")]
         print(f"{label:40s} {median:9.1f} {root:7.1f} {worst:7.1f}  {', '.join(found[:3])}")
@@ -227,23 +260,25 @@ def draw(case: Comparison, shape: np.ndarray, predicted: np.ndarray, offset: flo
     below.set_ylim(-75, 75)
     below.legend(frameon=False, loc="upper left", ncols=2, fontsize="small")
     below.set_xscale("log")
-    below.set_xlim(LOW, HIGH)
     ticks = [0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30]
     below.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     below.set_xticks([], minor=True)
-    RESULTS.mkdir(exist_ok=True)
+    below.set_xlim(LOW, case.grid.upper[-1])
+    RESULTS.mkdir(parents=True, exist_ok=True)
     figure.savefig(RESULTS / "exogan_spectrum.png", dpi=130)
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--high", type=float, default=HIGH, help="end of the comparison, in um")
+    options = parser.parse_args()
     if not (SHARED_DATA / "exogan").is_dir():
         sys.exit("ExoGAN's spectrum (../shared/data/exogan) is not on this machine: nothing to do")
     machine = describe_machine()
-    result, case, shape, predicted = compare()
+    result, case, shape, predicted = compare(options.high)
     show(result)
     draw(case, shape, predicted, result["after_free_offset"]["offset_ppm"])
-    report("exogan_spectrum", machine, result)
+    report("exogan_spectrum", TASK, machine, result, entries(result), ["exogan_spectrum.png"])
 
 
 if __name__ == "__main__":

@@ -28,18 +28,40 @@ from typing import Any
 
 import numpy as np
 from exogan_cases import add_absorber, examples, fits, retrieve_sample
-from exogan_figures import draw, print_tables, without_samples
-from exogan_scores import conformal, evaluate_forest, evaluate_gan, evaluate_other, kept
+from exogan_figures import PUBLISHED, draw, print_tables, without_samples
+from exogan_scores import (
+    conformal,
+    evaluate_community,
+    evaluate_forest,
+    evaluate_gan,
+    evaluate_other,
+    kept,
+    scores_of,
+)
 from exosk_exogan import exogan_grid, simulate_exogan
-from machine import RESULTS, describe_machine, report
+from places import HERE, RESULTS, report
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 import exosk
+from exosk.benchmark import Entry, Task, describe_machine, with_community
 from exosk.rows import join_rows
 
+TASK = Task(
+    title="ExoGAN's task",
+    question="Which retriever learns most of seven parameters of clear hot Jupiters, at 30 ppm in "
+    "462 bins of 0.3-29.8 um? Inference is of 1,000 spectra; a GAN completes them too.",
+    smoke=(
+        "--folder", "{work}", "--only", "gan", "mlp", "forest", "--n-training", "1200",
+        "--epochs", "2", "--test", "12", "--sweep", "6",
+    ),
+    needs=("exosk_exogan",),
+    kind="retriever",
+    minutes=180,
+)  # fmt: skip
+
 HIGH = 30.0  # um, where the opacities end
-N_TRAINING, N_TEST, N_CALIBRATION = 200_000, 1000, 2000
+N_TRAINING, N_TEST = 200_000, 1000
 REFERENCE = 30e-6
 SCALE = (1 / 30, 100 / 30)  # 1 to 100 ppm
 NOISE_PPM = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
@@ -49,22 +71,26 @@ IN_WFC3 = (GRID.lower >= WFC3[0]) & (GRID.upper <= WFC3[1])
 FOREST_ROWS, N_PUBLISHED = 20_000, 10
 AMMONIA = -4.0  # log VMR
 UNSEEN_NOISE, UNSEEN_ABSORBER = "300 ppm, unseen", "30 ppm, unseen NH3"
+# Of a GAN that has learned for a moment, so is its descent.
+BRIEF = {"n_restarts": 8, "n_iterations": 40, "n_moves": 1, "n_particles": 32}
 # A descent of the published kind takes minutes a spectrum.
 EVALUATED_WITH = {
     "as published": {"n_restarts": 4, "n_iterations": 300},
 }
 
 
-def make_data(folder: Path) -> None:
+def make_data(folder: Path, n_training: int, n_test: int) -> None:
     """Simulate training, test and calibration spectra."""
-    sizes = {"training": N_TRAINING, "test": N_TEST, "calibration": N_CALIBRATION}
+    sizes = {"training": n_training, "test": n_test, "calibration": 2 * n_test}
     for seed, (name, n) in enumerate(sizes.items()):
         path = folder / f"{name}.h5"
         if not path.exists():
             started = time.perf_counter()
             data = simulate_exogan(n, high=HIGH, random_state=seed)
             data.save(path)
-            print(f"{name}: {n} spectra, {time.perf_counter() - started:.0f} s", flush=True)
+            seconds = time.perf_counter() - started
+            (folder / f"{name}.json").write_text(json.dumps({"seconds": seconds}), "utf-8")
+            print(f"{name}: {n} spectra, {seconds:.0f} s", flush=True)
 
 
 def noise() -> Any:
@@ -145,7 +171,15 @@ def slug(name: str) -> str:
     return name.replace(", ", "-").replace(" ", "-")
 
 
-def train(folder: Path, only: list[str]) -> None:
+def shorten(model: Any, n_training: int, epochs: int) -> Any:
+    """Have a network learn for some epochs only, and a GAN's first guess too."""
+    if "proposal" in model.get_params():
+        first = exosk.MLPRetriever(max_epochs=epochs)
+        model.set_params(proposal=first, n_generated=n_training)
+    return model.set_params(max_epochs=epochs)
+
+
+def train(folder: Path, only: list[str], epochs: int | None) -> None:
     """Fit what is not there yet, on one thread, and keep it with its seconds."""
     data = exosk.Dataset.load(folder / "training.h5")
     for name, make in METHODS.items():
@@ -154,8 +188,9 @@ def train(folder: Path, only: list[str]) -> None:
             continue
         part = data[: ROWS.get(name, N_TRAINING)]
         X = join_rows(part.X, np.full(part.X.shape, REFERENCE, dtype=np.float32))
+        model = make() if epochs is None else shorten(make(), len(part), epochs)
         started = time.perf_counter()
-        model = make().fit(X, part.Y)
+        model.fit(X, part.Y)
         seconds = time.perf_counter() - started
         exosk.save_model(model, place, part, sigma=REFERENCE, sigma_scale=SCALE, metrics={}, seed=0)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # kB on Linux
@@ -171,7 +206,7 @@ def train(folder: Path, only: list[str]) -> None:
 
 
 def evaluate(
-    folder: Path, only: list[str], n_test: int, n_sweep: int, n_jobs: int
+    folder: Path, only: list[str], n_test: int, n_sweep: int, n_jobs: int, brief: bool
 ) -> dict[str, Any]:
     """Score all that was trained; what was scored before is not scored again."""
     test = exosk.Dataset.load(folder / "test.h5")[:n_test]
@@ -192,6 +227,8 @@ def evaluate(
         found[method] = {"training": training}
         model = exosk.load_model(place).estimator
         model.set_params(verbose=0, **EVALUATED_WITH.get(method, {}))
+        if brief and "n_particles" in model.get_params():
+            model.set_params(**BRIEF)
         score = evaluate_other if method in ("mlp", "cnn", "flow") else evaluate_gan
         some = few.get(method, test)
         add(method, "30 ppm", score, model, some, 30)
@@ -210,6 +247,10 @@ def evaluate(
             add(method, "ExoGAN's spectrum", retrieve_sample, model, GRID)
             add(method, "examples", examples, model, test, IN_WFC3)
             add(method, "conformal", conformal, model, calibration, test, 30)
+    for method, make in with_community({}, TASK.kind, HERE).items():
+        training = exosk.Dataset.load(folder / "training.h5")[:FOREST_ROWS]
+        for case, seen in (("30 ppm", None), ("WFC3, 30 ppm", IN_WFC3)):
+            add(method, case, evaluate_community, make(), noise(), training, test, 30, seen)
     if not only or "forest" in only:
         training = exosk.Dataset.load(folder / "training.h5")[:FOREST_ROWS]
         for case, seen in (("30 ppm", None), ("WFC3, 30 ppm", IN_WFC3)):
@@ -226,6 +267,11 @@ def with_ammonia(folder: Path, n: int) -> exosk.Dataset:
     return exosk.Dataset.load(path)
 
 
+def entries(result: dict[str, Any]) -> list[Entry]:
+    """Return the scores of each method."""
+    return scores_of(result, PUBLISHED)
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Run the stages asked for."""
     folder = arguments.folder
@@ -233,12 +279,17 @@ def main(arguments: argparse.Namespace) -> None:
     machine = describe_machine()
     with threadpool_limits(arguments.threads):
         if "data" in arguments.stages:
-            make_data(folder)
+            make_data(folder, arguments.n_training, arguments.test)
         if "train" in arguments.stages:
-            train(folder, arguments.only)
+            train(folder, arguments.only, arguments.epochs)
         if "evaluate" in arguments.stages:
             found = evaluate(
-                folder, arguments.only, arguments.test, arguments.sweep, arguments.threads
+                folder,
+                arguments.only,
+                arguments.test,
+                arguments.sweep,
+                arguments.threads,
+                arguments.epochs is not None,
             )
             result = without_samples(found)
             path = RESULTS / "exogan_task.json"
@@ -248,7 +299,8 @@ def main(arguments: argparse.Namespace) -> None:
             else:
                 draw(found, RESULTS)
             print_tables(result)
-            report("exogan_task", machine, result)
+            figures = sorted(path.name for path in RESULTS.glob("exogan_task*.png"))
+            report("exogan_task", TASK, machine, result, entries(result), figures)
 
 
 if __name__ == "__main__":
@@ -258,6 +310,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--folder", type=Path, default=RESULTS.parent / "exogan_task")
     parser.add_argument("--only", nargs="*", default=[], help="methods to train or evaluate")
+    parser.add_argument("--n-training", type=int, default=N_TRAINING)
+    parser.add_argument("--epochs", type=int, help="fewer than each method's own")
     parser.add_argument("--test", type=int, default=N_TEST, help="test spectra of main questions")
     parser.add_argument("--sweep", type=int, default=300, help="test spectra of side questions")
     parser.add_argument("--threads", type=int, default=1)

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import RESULTS
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from places import RESULTS
 
+from exosk.explain import Explanation
+from exosk.explain.bands import bands_within
 from exosk.report import save_figure
 from exosk.report.panels import COLORS, STYLE, clean, head, panel_figure
 from exosk.report.wording import formula
+from exosk.spectra import Spectrum
 
 _NAMES = {"mlp": "network", "cnn": "convolutional", "forest": "forest"}
 
@@ -51,6 +55,48 @@ def draw(result: dict[str, Any], path: Path) -> None:
         )
         head(figure, "Best method of each detector; numbers: overlap of the top 20 % (chance 0.2)")
     save_figure(figure, path)
+
+
+def draw_observed(explanations: dict[str, Explanation], spectrum: Spectrum, path: Path) -> None:
+    """Draw an observed spectrum, and under it importances, one panel a molecule."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9.0, 2.9 + 1.35 * len(explanations)))
+        axes = figure.subplots(
+            1 + len(explanations), 1, sharex=True, height_ratios=[2.2] + [1.2] * len(explanations)
+        )
+        axes[0].errorbar(
+            spectrum.wavelength, 100 * spectrum.depth, 100 * spectrum.sigma, spectrum.half_width,
+            fmt="o", color="0.1", markersize=2.6, elinewidth=0.7,
+        )  # fmt: skip
+        axes[0].set_ylabel("transit depth (%)")
+        for k, (molecule, found) in enumerate(explanations.items()):
+            _importance(axes[k + 1], found, molecule, COLORS[k])
+            for low, high in bands_within(molecule, spectrum.grid):
+                axes[k + 1].axvspan(low, high, color=COLORS[k], alpha=0.13, linewidth=0)
+        axes[-1].set_xscale("log")
+        axes[-1].set_xlim(0.97 * spectrum.grid.lower.min(), 1.03 * spectrum.grid.upper.max())
+        ticks = [0.5, 0.6, 0.8, 1, 1.4, 1.9, 2.7, 3.5, 4.3, 5]
+        axes[-1].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes[-1].xaxis.set_minor_locator(NullLocator())
+        axes[-1].set_xlabel("wavelength (µm)")
+        for axis in axes:
+            clean(axis)
+        figure.align_ylabels(axes)
+        title = f"{spectrum.name}, {spectrum.instrument}: which wavelengths speak for a molecule"
+        figure.suptitle(title, x=0.085, y=0.975, ha="left", fontsize=11)
+        figure.subplots_adjust(left=0.085, right=0.985, top=0.93, bottom=0.09, hspace=0.12)
+    save_figure(figure, path)
+
+
+def _importance(axis: Any, found: Explanation, molecule: str, color: str) -> None:
+    grid, height = found.groups.grid, found.density
+    axis.bar(grid.lower, height, grid.upper - grid.lower, align="edge", color=color, linewidth=0)
+    axis.axhline(0, color="0.4", linewidth=0.6)
+    axis.set_ylabel(f"for {formula(molecule)}\n({found.unit}/10 %)")
+    axis.annotate(
+        f"most at {found.peak:.2f} µm; shaded: bands of {formula(molecule)}",
+        (0.01, 0.93), xycoords="axes fraction", va="top", fontsize=8.5,
+    )  # fmt: skip
 
 
 def _panel(axis: Any, wavelength: np.ndarray, entry: dict[str, Any]) -> None:

@@ -22,15 +22,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import SHARED_DATA, describe_machine, report
+from places import SHARED_DATA, report
 from sklearn.model_selection import KFold
 from torch import nn
 
 import exosk
+from exosk.benchmark import Cost, Entry, Score, Task, describe_machine
 from exosk.models.nets import DenseBody
 from exosk.models.nets.inputs import SpectrumInput
 from exosk.models.targets import make_targets
 from exosk.rows import RowLayout
+
+TASK = Task(
+    title="Flow matching beside spline flows",
+    question="Does flow matching learn posteriors better than a spline flow in the same time?",
+    smoke=("--hidden", "32", "--rows", "1000"),
+    data=("hela",),
+    minutes=10,
+)
 
 KEPT = [0, 1, 2, 4]
 N_STEPS = 20  # of the integration, by Runge and Kutta's fourth order
@@ -108,12 +117,31 @@ def log_density(net: VelocityField, X: np.ndarray, z: np.ndarray) -> np.ndarray:
     return (normal + change).numpy()
 
 
+def entries(result: dict[str, Any]) -> list[Entry]:
+    """Return the scores of each network."""
+    made = []
+    for label, found in result.items():
+        if not isinstance(found, dict):
+            continue
+        scores = [
+            Score("NLL (of the parameters' normal scores)", found["negative_log_density"]),
+            Score(
+                "standard error beside the spline flow", found.get("standard_error_of_difference")
+            ),
+            Score("weights", found["weights"]),
+        ]
+        inference = found["density_seconds_per_1000"] * result["n_test"] / 1e3
+        made.append(Entry(label, scores, Cost(None, found["training_seconds"], inference)))
+    return made
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Measure, print, keep."""
     machine = describe_machine()
     torch.set_num_threads(1)
     with np.load(SHARED_DATA / "hela" / "wasp12b_wfc3_16000.npz") as file:
-        X, Y = file["depth_percent"] / 100, file["theta"][:, KEPT]
+        rows = slice(arguments.rows)
+        X, Y = file["depth_percent"][rows] / 100, file["theta"][rows, KEPT]
     train, test = next(KFold(5, shuffle=True, random_state=0).split(X))
     found: dict[str, Any] = {"n_training": len(train), "n_test": len(test)}
 
@@ -147,10 +175,11 @@ def main(arguments: argparse.Namespace) -> None:
         }
     for name, values in found.items():
         print(name, values, flush=True)
-    report("flow_matching", machine, found)
+    report("flow_matching", TASK, machine, found, entries(found))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--rows", type=int, default=16_000)
     main(parser.parse_args())

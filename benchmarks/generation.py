@@ -36,16 +36,30 @@ import numpy as np
 import psutil
 from exosk_exogan import exogan_grid, exogan_simulator
 from generation_schedule import Costs, schedule
-from machine import RESULTS, describe_machine, report
+from generation_scores import entries
+from places import HERE, report
 
 import exosk
+from exosk.benchmark import Task, describe_machine
 from exosk.datasets import Dataset, Progress, Store, merge_stores, simulate_store
 from exosk.datasets.manifest import Manifest, ShardRecord
 
+TASK = Task(
+    title="Stores of millions of spectra",
+    question="How fast are training sets made, kept safe and read? ExoGAN's atmospheres, 462 bins.",
+    smoke=(
+        "slope", "streaming", "schedule", "kills", "--folder", "{work}", "--slope", "2000",
+        "--n-streamed", "20000", "--kinds", "run", "--kills", "1", "--n-kills", "512",
+    ),
+    full=("--kills", "4"),
+    needs=("exosk_exogan",),
+    minutes=90,
+)  # fmt: skip
+
 STAGES = ("slope", "streaming", "schedule", "scaling", "kills", "million")
 SLOPE = (10_000, 100_000)
-N_SCALING, SCALING_SHARD = 131_072, 4096
-N_KILLS, KILLS_SIZE = 20, (4096, 256)
+N_SCALING, SCALING_SHARDS = 131_072, 32
+N_KILLS, KILLS_SIZE, KILLS_SHARDS = 20, 4096, 16
 N_STREAMED, BATCH = 200_000, 1024
 WORKERS = (1, 2, 10, 30, 100, 300, 1000)
 # Of a cluster that we do not have; the disk is measured here.
@@ -111,7 +125,7 @@ def generated(folder: Path, n: int, jobs: int) -> dict[str, Any]:
     }
 
 
-def scaling(folder: Path) -> dict[str, Any]:
+def scaling(folder: Path, n: int) -> dict[str, Any]:
     """Time one process, two, and two workers of dask, on the same set."""
     from distributed import LocalCluster
 
@@ -121,7 +135,7 @@ def scaling(folder: Path) -> dict[str, Any]:
         place = folder / "scaling"
         shutil.rmtree(place, ignore_errors=True)
         started = time.perf_counter()
-        make(place, N_SCALING, shard_size=SCALING_SHARD, **options)
+        make(place, n, shard_size=n // SCALING_SHARDS, **options)
         seconds[name] = round(time.perf_counter() - started, 1)
         print(name, seconds[name], flush=True)
 
@@ -130,45 +144,47 @@ def scaling(folder: Path) -> dict[str, Any]:
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         timed("dask, two workers", scheduler=cluster.scheduler_address)
     return {
-        "n": N_SCALING,
+        "n": n,
         "seconds": seconds,
         "speed_up_of_two": round(seconds["one process"] / seconds["two processes"], 3),
         "dask_over_joblib": round(seconds["dask, two workers"] / seconds["two processes"], 3),
     }
 
 
-def killed(folder: Path, kind: str, seed: int) -> dict[str, Any]:
+def killed(folder: Path, kind: str, seed: int, n: int) -> dict[str, Any]:
     """Disturb one campaign."""
+    size = (n, n // KILLS_SHARDS)
     undisturbed = folder / "undisturbed"
-    kills.make(undisturbed, *KILLS_SIZE, "--jobs", "1")
-    found = kills.disturb(folder, kind, seed, *KILLS_SIZE)
+    kills.make(undisturbed, *size, "--jobs", "1")
+    found = kills.disturb(folder, kind, seed, *size)
     print(found, flush=True)
     return found
 
 
-def streamed_store(folder: Path) -> Store:
+def streamed_store(folder: Path, n: int) -> Store:
     """A set of ExoGAN's 515 bins whose numbers mean nothing."""
     place = folder / "streamed"
     if not place.exists():
         random = np.random.default_rng(0)
         simulator, _ = task()
         grid = exogan_grid()
+        size = min(n, 20_000)
         parts = [
             Dataset(
-                random.random((20_000, grid.n_bins), dtype=np.float32),
-                simulator.space.sample(20_000, k),
+                random.random((size, grid.n_bins), dtype=np.float32),
+                simulator.space.sample(size, k),
                 grid,
                 simulator.space,
             )
-            for k in range(N_STREAMED // 20_000)
+            for k in range(n // size)
         ]
         merge_stores(parts, place)
     return Store(place)
 
 
-def streaming(folder: Path) -> dict[str, Any]:
+def streaming(folder: Path, n: int) -> dict[str, Any]:
     """Time epochs through a set that the system holds in memory; the best of several."""
-    store = streamed_store(folder)
+    store = streamed_store(folder, n)
 
     def rate(**options: Any) -> float:
         best = 0.0
@@ -195,7 +211,7 @@ def scheduled(folder: Path) -> dict[str, Any]:
     if not slope:
         raise SystemExit("run the stage slope first, which measures the rate")
     rate = max(slope, key=lambda run: run["n"])["rate_a_core"]
-    store = Store(folder / f"set-{SLOPE[0]}")
+    store = Store(folder / f"set-{min(run['n'] for run in slope)}")
     size = store.header.shard_size
     n_bytes = store.manifest.shards[0].n_bytes
     costs = Costs(
@@ -316,20 +332,25 @@ def main(arguments: argparse.Namespace) -> None:
     jobs = arguments.jobs or 2
     stages: dict[str, Callable[[], Any]] = {
         "slope": lambda: [
-            keep(folder / "slope" / f"{n}.json", lambda n=n: generated(folder, n, 1)) for n in SLOPE
+            keep(folder / "slope" / f"{n}.json", lambda n=n: generated(folder, n, 1))
+            for n in arguments.slope
         ],
         "million": lambda: keep(
             folder / "slope" / "1000000.json", lambda: generated(folder, 1_000_000, jobs)
         ),
-        "streaming": lambda: keep(folder / "streaming.json", lambda: streaming(folder)),
+        "streaming": lambda: keep(
+            folder / "streaming.json", lambda: streaming(folder, arguments.n_streamed)
+        ),
         "schedule": lambda: keep(folder / "schedule.json", lambda: scheduled(folder)),
-        "scaling": lambda: keep(folder / "scaling.json", lambda: scaling(folder)),
+        "scaling": lambda: keep(
+            folder / "scaling.json", lambda: scaling(folder, arguments.n_scaling)
+        ),
         "kills": lambda: [
             keep(
                 folder / "kills" / f"{kind.replace(' ', '-')}-{k:02d}.json",
-                lambda kind=kind, k=k: killed(folder, kind, k),
+                lambda kind=kind, k=k: killed(folder, kind, k, arguments.n_kills),
             )
-            for kind in kills.KINDS
+            for kind in arguments.kinds
             for k in range(arguments.kills)
         ],
     }
@@ -337,14 +358,19 @@ def main(arguments: argparse.Namespace) -> None:
         stages[stage]()
     found = summary(folder)
     print(json.dumps(found, indent=2))
-    report("generation", machine, found)
+    report("generation", TASK, machine, found, entries(found))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stages", nargs="*", default=list(STAGES), help=", ".join(STAGES))
-    parser.add_argument("--folder", type=Path, default=RESULTS.parent / "generation")
+    parser.add_argument("--folder", type=Path, default=HERE / "generation")
+    parser.add_argument("--slope", type=int, nargs="+", default=SLOPE, help="sizes of its sets")
+    parser.add_argument("--n-streamed", type=int, default=N_STREAMED)
+    parser.add_argument("--n-scaling", type=int, default=N_SCALING)
+    parser.add_argument("--n-kills", type=int, default=KILLS_SIZE, help="spectra of each set")
     parser.add_argument("--kills", type=int, default=N_KILLS, help="of each kind")
+    parser.add_argument("--kinds", nargs="+", choices=kills.KINDS, default=kills.KINDS)
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--scheduler", help="for `make`")
     parser.add_argument("--n", type=int, default=1000, help="for `make`")

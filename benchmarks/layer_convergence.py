@@ -10,7 +10,17 @@ import argparse
 from typing import Any
 
 import numpy as np
-from machine import describe_machine, report
+from places import report
+
+from exosk.benchmark import Entry, Score, Task, describe_machine
+
+TASK = Task(
+    title="Are a hundred layers enough?",
+    question="How far is the built-in model's spectrum with 100 layers, its default, from that "
+    "with 400, at any sample of 0.3-30 um at R = 1000?",
+    smoke=("--n-random", "5"),
+    minutes=1,
+)
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4")
 REQUIRED = 1.0  # ppm
@@ -48,6 +58,23 @@ def compare(n_random: int) -> dict[str, Any]:
     return rows
 
 
+def entries(result: dict[str, Any]) -> list[Entry]:
+    """Return how far each atmosphere's spectrum is off."""
+    made = []
+    for label, row in result["cases"].items():
+        n = row["samples"] // result["cases"]["hot"]["samples"]
+        scores = [
+            Score("largest difference", row["largest_ppm"], "ppm", at_most=REQUIRED),
+            Score("samples above 1 ppm", row["samples_above_1ppm"]),
+            Score("in bins of R = 100", row["largest_in_r100_bins_ppm"], "ppm"),
+            Score("rms difference", row["rms_ppm"], "ppm"),
+            Score("rms difference of 200 layers", row["rms_of_200_layers_ppm"], "ppm"),
+            Score("contrast of the spectrum", row["feature_ppm"], "ppm"),
+        ]
+        made.append(Entry(f"{n} random" if label == "random" else label, scores))
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n-random", type=int, default=100)
@@ -63,7 +90,8 @@ def main() -> None:
             f"({row['at_um']:6.2f}) {row['samples_above_1ppm']:5d}/{row['samples']:<7d} "
             f"{row['largest_in_r100_bins_ppm']:8.2f}"
         )
-    report("layer_convergence", machine, {"molecules": MOLECULES, "cases": rows})
+    result = {"molecules": MOLECULES, "cases": rows}
+    report("layer_convergence", TASK, machine, result, entries(result))
 
 
 if __name__ == "__main__":

@@ -33,13 +33,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import RESULTS, describe_machine, report
+from evidence_scores import entries
+from places import RESULTS, report
 from scipy.spatial.distance import jensenshannon
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 import exosk
+from exosk.benchmark import Task, describe_machine
 from exosk.evaluation.checks import check_model
+
+TASK = Task(
+    title="Posteriors of PRISM spectra",
+    question="How fast does a flow learn posteriors of eight parameters, is it calibrated, and how "
+    "near do it and importance sampling come to nested sampling?",
+    smoke=(
+        "data", "train", "speed", "calibration", "importance", "nested", "--folder", "{work}",
+        "--n-training", "1500", "--epochs", "3", "--n", "60", "--exact", "2", "--nested", "1",
+        "--n-live", "60",
+    ),
+    needs=("exosk_taurex",),
+    minutes=150,
+)  # fmt: skip
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4")  # and radius, mass, temperature, cloud
 FIXED = {"log_haze": -4.0, "haze_slope": -4.0}
@@ -78,7 +93,9 @@ def make_data(folder: Path, n_training: int) -> None:
             started = time.perf_counter()
             data = exosk.simulate_dataset(forward_model(), n, observation(), random_state=seed)
             data.save(path)
-            print(f"{name}: {n} spectra, {time.perf_counter() - started:.0f} s", flush=True)
+            seconds = time.perf_counter() - started
+            keep(folder / f"simulation-{name}.json", lambda seconds=seconds: {"seconds": seconds})
+            print(f"{name}: {n} spectra, {seconds:.0f} s", flush=True)
 
 
 def train(folder: Path, epochs: int) -> None:
@@ -284,7 +301,9 @@ def keep(path: Path, make: Callable[[], Any]) -> Any:
 def summary(folder: Path) -> dict[str, Any]:
     """Put together what the stages left."""
     found: dict[str, Any] = {}
-    for name in ("training", "speed", "calibration", "observed", "taurex"):
+    for name in (
+        "simulation-training", "training", "speed", "calibration", "observed", "taurex",
+    ):  # fmt: skip
         if (folder / f"{name}.json").exists():
             found[name] = json.loads((folder / f"{name}.json").read_text("utf-8"))
     runs = {
@@ -349,7 +368,9 @@ def main(arguments: argparse.Namespace) -> None:
             for k in range(arguments.exact)
         ],
         "nested": lambda: [
-            keep(folder / "nested" / f"{k:03d}.json", lambda k=k: nested(folder, k))
+            keep(
+                folder / "nested" / f"{k:03d}.json", lambda k=k: nested(folder, k, arguments.n_live)
+            )
             for k in range(arguments.nested)
         ],
         "again": lambda: [
@@ -364,7 +385,7 @@ def main(arguments: argparse.Namespace) -> None:
             stages[stage]()
     found = summary(folder)
     print(json.dumps({k: v for k, v in found.items() if k != "calibration"}, indent=2))
-    report("posterior_task", machine, found)
+    report("posterior_task", TASK, machine, found, entries(found))
 
 
 if __name__ == "__main__":
@@ -376,5 +397,6 @@ if __name__ == "__main__":
     parser.add_argument("--n", type=int, default=1000, help="spectra of the calibration")
     parser.add_argument("--exact", type=int, default=N_EXACT)
     parser.add_argument("--nested", type=int, default=N_NESTED)
+    parser.add_argument("--n-live", type=int, default=N_LIVE)
     parser.add_argument("--threads", type=int, default=1)
     main(parser.parse_args())

@@ -29,12 +29,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import RESULTS, SHARED_DATA, describe_machine, report
+from places import RESULTS, SHARED_DATA, report
+from planet_scores import entries
 from posterior_task import divergence, keep, marginals
 from threadpoolctl import threadpool_limits
 
 import exosk
 from exosk.augmentation import BinDropout, redraw
+from exosk.benchmark import Task, describe_machine
 from exosk.evaluation.expected_coverage import central_levels, coverage_test
 from exosk.evaluation.sbc import posterior_ranks, rank_transform, uniformity_test
 from exosk.evaluation.tarp import run_tarp
@@ -45,6 +47,19 @@ from exosk.pretrained.systems import Systems
 from exosk.retrieval import retrieve
 from exosk.rows import join_rows
 from exosk.simulators.quantities import abundance_name
+
+TASK = Task(
+    title="Pretrained models and real planets",
+    question="Are the pretrained models calibrated on unseen planets, how near do they come, what "
+    "does their guard notice, and what do they say of 36 observed spectra?",
+    smoke=(
+        "calibration", "importance", "guard", "planets", "--models", "wfc3", "--n", "60",
+        "--exact", "2", "--guarded", "20", "--planets", "1", "--folder", "{work}",
+    ),
+    needs=("exosk_taurex",),
+    data=("spectra",),
+    minutes=90,
+)  # fmt: skip
 
 STAGES = ("calibration", "importance", "guard", "wasp39b", "planets")
 N_CHECKED, N_SAMPLES, N_EXACT, N_GUARDED = 1000, 300, 20, 200
@@ -59,10 +74,10 @@ def unseen(model: PretrainedModel, n: int, seed: int) -> tuple[np.ndarray, np.nd
     return depth[:n], unit[:n], systems[np.arange(n)]
 
 
-def calibration(name: str) -> dict[str, Any]:
+def calibration(name: str, n: int) -> dict[str, Any]:
     """Ranks, coverage and TARP at several noises."""
     model = load_pretrained(name)
-    depth, unit, systems = unseen(model, N_CHECKED, 0)
+    depth, unit, systems = unseen(model, n, 0)
     grid, (low, high) = model.grid, model.recipe.scale
     middle, found = float(np.sqrt(low * high)), {}
     for label, factor, gaps in (
@@ -92,12 +107,12 @@ def calibration(name: str) -> dict[str, Any]:
     return found
 
 
-def importance(name: str) -> list[dict[str, Any]]:
+def importance(name: str, n: int) -> list[dict[str, Any]]:
     """Make unseen spectra exact, with the reference errors of the model."""
     model = load_pretrained(name)
-    depth, _, systems = unseen(model, N_EXACT, 1)
+    depth, _, systems = unseen(model, n, 1)
     found = []
-    for k in range(N_EXACT):
+    for k in range(n):
         own = systems[np.array([k])]
         space, scale = own.space(model.molecules), own.unit()[0]
         sigma = model.recipe.sigma(model.grid.wavelength)
@@ -170,10 +185,10 @@ def _contrast(wavelength: np.ndarray, star: float, spot: float) -> np.ndarray:
     return np.expm1(x / star) / np.expm1(x / spot)
 
 
-def guard(name: str) -> dict[str, Any]:
+def guard(name: str, n: int) -> dict[str, Any]:
     """Share of alarms at a rate of false ones of five per cent; also where the fault shows."""
     model = load_pretrained(name)
-    depth, unit, systems = unseen(model, N_GUARDED, 2)
+    depth, unit, systems = unseen(model, n, 2)
     sigma = model.recipe.sigma(model.grid.wavelength)
     noise = sigma * np.random.RandomState(SEED).standard_normal(depth.shape)
 
@@ -269,21 +284,25 @@ def main(arguments: argparse.Namespace) -> None:
             if stage == "wasp39b":
                 found[stage] = wasp39b()
             elif stage == "planets":
-                entries = json.loads((SHARED_DATA / "spectra/manifest.json").read_text("utf-8"))
+                manifest = json.loads((SHARED_DATA / "spectra/manifest.json").read_text("utf-8"))
                 found[stage] = [
                     keep(
                         folder / f"{Path(entry['file']).stem}.json",
                         partial(planet, entry, entry["file"] in arguments.nested),
                     )
-                    for entry in entries
+                    for entry in manifest[: arguments.planets]
                 ]
             else:
-                ask = {"calibration": calibration, "importance": importance, "guard": guard}[stage]
+                ask, n = {
+                    "calibration": (calibration, arguments.n),
+                    "importance": (importance, arguments.exact),
+                    "guard": (guard, arguments.guarded),
+                }[stage]
                 found[stage] = {
-                    name: keep(folder / f"{stage}-{name}.json", partial(ask, name))
+                    name: keep(folder / f"{stage}-{name}.json", partial(ask, name, n))
                     for name in arguments.models
                 }
-    report("pretrained_task", machine, found)
+    report("pretrained_task", TASK, machine, found, entries(found))
 
 
 if __name__ == "__main__":
@@ -292,5 +311,9 @@ if __name__ == "__main__":
     parser.add_argument("--models", nargs="+", default=list(RECIPES))
     parser.add_argument("--nested", nargs="*", default=[], help="files to sample by nested too")
     parser.add_argument("--folder", type=Path, default=RESULTS.parent / "pretrained_task")
+    parser.add_argument("--n", type=int, default=N_CHECKED, help="spectra of the calibration")
+    parser.add_argument("--exact", type=int, default=N_EXACT)
+    parser.add_argument("--guarded", type=int, default=N_GUARDED)
+    parser.add_argument("--planets", type=int, help="of the 36 files, how many")
     parser.add_argument("--threads", type=int, default=1)
     main(parser.parse_args())

@@ -25,16 +25,29 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from machine import RESULTS, SHARED_DATA, describe_machine, report
-from real_spectra_report import agreement, draw, write_table
+from places import RESULTS, SHARED_DATA, report
+from real_spectra_report import MODELS, VISIBLE, against_retrievals, agreement, draw, write_table
 from sklearn.pipeline import make_pipeline
 from systems import SYSTEMS, archive_differences
 
 import exosk
+from exosk.benchmark import Cost, Entry, Score, Task, describe_machine
 from exosk.datasets import DETECTABLE, Dataset
 from exosk.evaluation import score_detections
 from exosk.inference import sampling_error
 from exosk.survey import read_claims
+
+TASK = Task(
+    title="Detectors on 36 observed spectra",
+    question="Of which gases do detectors, trained for each spectrum, say that they show, and does "
+    "it agree with what was published (as recalled)?",
+    smoke=(
+        "--only", "WASP-12b", "HATP-32b_damiano", "--n", "1200", "--n-test", "300",
+        "--epochs", "3", "--jobs", "1",
+    ),
+    data=("spectra",),
+    minutes=30,
+)  # fmt: skip
 
 MOLECULES = ("H2O", "CO2", "CO", "CH4", "Na", "K")
 FOLDER = SHARED_DATA / "spectra"
@@ -51,6 +64,8 @@ READING: dict[str, tuple[dict[str, str], tuple[float, float] | None, str]] = {
         "its first bin begins at 0.29 um, where opacity tables have nothing: left out",
     ),
 }
+# Of gases, by what was published.
+CLAIM_NAMES = {"yes": "seen", "weak": "weakly seen", "no": "not seen", "nothing": "not named"}
 # Atmospheres of the prior that the sampling error is the median of.
 _N_SAMPLING = 200
 
@@ -115,8 +130,11 @@ def examine(entry: dict[str, Any], settings: argparse.Namespace) -> dict[str, An
     noisy = noise.fit_transform(test.X)
     models = {"network": network(total, settings), "forest": forest(total, settings)}
     for label, model in models.items():
+        before = time.perf_counter()
         model.fit(train.X, labels(train))
+        training = time.perf_counter() - before
         found[label] = answers(model, spectrum, noisy, test)
+        found[label]["training_seconds"] = round(training, 2)
     if np.median(model_error / spectrum.sigma) > 0.1:
         alone = network(spectrum.sigma, settings).fit(train.X, labels(train))
         found["network_without_model_error"] = answers(alone, spectrum, noisy, test)
@@ -215,9 +233,9 @@ def _round(value: Any, digits: int = 3) -> Any:
     return None if value != value else round(float(value), digits)
 
 
-def _run(entries: list[dict[str, Any]], settings: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _run(manifest: list[dict[str, Any]], settings: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Go through the files, the longest first, and say where things stand."""
-    order = sorted(entries, key=lambda entry: -entry["n_points"])
+    order = sorted(manifest, key=lambda entry: -entry["n_points"])
     jobs = Parallel(n_jobs=settings.jobs, return_as="generator", batch_size=1)(
         delayed(examine)(entry, settings) for entry in order
     )
@@ -229,18 +247,44 @@ def _run(entries: list[dict[str, Any]], settings: argparse.Namespace) -> Iterato
         yield result
 
 
+def entries(result: dict[str, Any]) -> list[Entry]:
+    """Return how far each model agrees with what was published, and with what was simulated."""
+    spectra = result["spectra"]
+    # Both learn from the same spectra.
+    simulation = sum(spectrum["seconds"][0] for spectrum in spectra)
+    made = []
+    for model in MODELS:
+        cells = [cell for s in spectra for cell in s[model]["detectable"].values()]
+        aucs = [c["auc"] for c in cells if c["prior"] >= VISIBLE and c["auc"] is not None]
+        water = against_retrievals(spectra, model)
+        scores = [
+            Score(f"of {counts['n']} {CLAIM_NAMES[claim]}, above {limit}", counts[f"above_{limit}"])
+            for claim, counts in result["agreement"][model].items()
+            for limit in ((0.9, 0.5) if claim == "yes" else (0.5,))
+        ]
+        scores += [
+            Score(f"AUC of H2O in {water['n']} WFC3 files, against retrievals", water["auc"]),
+            Score("AUC, simulated, mean", round(float(np.mean(aucs)), 4) if aucs else None),
+        ]
+        spent = [s[model].get("training_seconds") for s in spectra]
+        training = None if None in spent else round(sum(spent), 1)
+        made.append(Entry(model, scores, Cost(round(simulation, 1), training)))
+    return made
+
+
 def main(settings: argparse.Namespace) -> None:
     """Examine, print, keep, draw."""
     if not FOLDER.is_dir():
         sys.exit("the observed spectra (../shared/data/spectra) are not on this machine")
     machine = describe_machine()
-    entries = json.loads((FOLDER / "manifest.json").read_text("utf-8"))
+    manifest = json.loads((FOLDER / "manifest.json").read_text("utf-8"))
     if settings.only:
-        entries = [entry for entry in entries if settings.only in entry["file"]]
+        chosen = tuple(settings.only)
+        manifest = [entry for entry in manifest if entry["file"].startswith(chosen)]
     if settings.cache:
         settings.cache.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    results = list(_run(entries, settings))
+    results = list(_run(manifest, settings))
     names = list(SYSTEMS)
     results.sort(key=lambda r: (names.index(r["planet"]), -r["n_bins"], r["file"]))
     document = {
@@ -258,10 +302,10 @@ def main(settings: argparse.Namespace) -> None:
         "spectra": results,
     }
     print(json.dumps(document["agreement"], indent=1))
-    if not settings.dry:
-        report("real_spectra", machine, document)
-        write_table(document, machine, RESULTS / "real_spectra.md")
-        draw(document, RESULTS / "real_spectra.png")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_table(document, machine, RESULTS / "real_spectra.md")
+    draw(document, RESULTS / "real_spectra.png")
+    report("real_spectra", TASK, machine, document, entries(document), ["real_spectra.png"])
 
 
 if __name__ == "__main__":
@@ -272,7 +316,6 @@ if __name__ == "__main__":
     parser.add_argument("--members", type=int, default=2, help="networks that are averaged")
     parser.add_argument("--jobs", type=int, default=2, help="files at the same time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="files whose name holds this")
+    parser.add_argument("--only", nargs="+", help="files whose names begin so")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was simulated")
-    parser.add_argument("--dry", action="store_true", help="keep no results")
     main(parser.parse_args())

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from machine import RESULTS
+from places import RESULTS
 from sklearn.metrics import roc_auc_score
 
 from exosk.report.panels import STYLE
@@ -24,7 +24,7 @@ CLAIMS = {
     "no": "not seen (-)",
     "nothing": "nothing said",
 }
-_MODELS = ("network", "forest")
+MODELS = ("network", "forest")
 # In which of the WFC3 files Cubillos & Blecic (2021, MNRAS 505, 2675) favour a model with molecules
 # by a log Bayes factor above 3: the list of code/fig_WFC3_detections.py in their compendium
 # (github.com/pcubillos/CubillosBlecic2021_pyratbayI), which is where these files come from.
@@ -64,7 +64,7 @@ def _first_author(words: list[str]) -> str:
 
 
 def _cell(spectrum: dict[str, Any], molecule: str) -> str:
-    said = [spectrum[model]["detectable"][molecule]["probability"] for model in _MODELS]
+    said = [spectrum[model]["detectable"][molecule]["probability"] for model in MODELS]
     mark = _MARK.get(spectrum["published"].get(molecule, ""), "")
     return f"{said[0]:.2f} / {said[1]:.2f} {mark}".rstrip()
 
@@ -130,10 +130,10 @@ def table(document: dict[str, Any], machine: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for claim, text in CLAIMS.items():
-        counts = [document["agreement"][model][claim] for model in _MODELS]
+        counts = [document["agreement"][model][claim] for model in MODELS]
         numbers = [c[k] for c in counts for k in ("above_0.9", "above_0.5", "odds_raised_20_fold")]
         lines.append(f"| {text} | {counts[0]['n']} | " + " | ".join(map(str, numbers)) + " |")
-    for model in _MODELS:
+    for model in MODELS:
         found = against_retrievals(document["spectra"], model)
         lines += [
             "",
@@ -169,7 +169,7 @@ def draw(document: dict[str, Any], path: Path) -> None:
         figure = Figure(figsize=(9.6, 0.235 * len(spectra) + 1.6), layout="constrained")
         axes = figure.subplots(1, 2, sharey=True)
         for axis, model, title in zip(
-            axes, _MODELS, ("Network (MLPDetector)", "Forest (MoleculeDetector)"), strict=True
+            axes, MODELS, ("Network (MLPDetector)", "Forest (MoleculeDetector)"), strict=True
         ):
             image = _panel(axis, spectra, molecules, model)
             axis.set_title(title, fontsize=10.5, pad=20)

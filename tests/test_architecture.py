@@ -25,6 +25,8 @@ ORDER = [
     ["retrieval"],
     ["report"],
     ["survey"],
+    ["benchmark"],
+    ["paper"],
     ["cli", "testing"],
     ["__main__"],
 ]

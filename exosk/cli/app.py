@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from exosk.cli.benchmark import benchmark_app
 from exosk.cli.check import check
 from exosk.cli.compare import compare_simulators
 from exosk.cli.data import data_app
@@ -50,6 +51,7 @@ app.command()(survey)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
 app.command()(doctor)
+app.add_typer(benchmark_app, name="benchmark")
 app.add_typer(data_app, name="data")
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(opacity_app, name="opacity")

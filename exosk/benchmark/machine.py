@@ -1,8 +1,7 @@
-"""The machine and the versions that a measurement belongs to, and where results are kept."""
+"""The machine and the versions that a measurement belongs to."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from datetime import UTC, datetime
@@ -10,34 +9,29 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parent / "results"
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+__all__ = ["describe_machine"]
+
 _PACKAGES = ("exosk", "numpy", "scipy", "scikit-learn", "torch")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, load, versions and date."""
+    """Describe processor, cores, load, versions and date, as results keep them.
+
+    Returns
+    -------
+    dict
+        Keys ``date`` (UTC), ``processor``, ``n_cores`` (that this process may use), ``load_1min``,
+        ``system``, ``python`` and ``versions``, of packages.
+    """
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": _processor(),
         "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "load_1min": round(os.getloadavg()[0], 2),
+        "load_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in _PACKAGES},
     }
-
-
-def report(name: str, machine: dict[str, Any], result: dict[str, Any]) -> None:
-    """Print where and when, and keep the result as results/<name>.json."""
-    versions = ", ".join(f"{package} {v}" for package, v in machine["versions"].items())
-    print(f"\n{machine['processor']}, {machine['n_cores']} cores, {machine['system']}")
-    print(f"{machine['date']}, load before {machine['load_1min']}, Python {machine['python']}")
-    print(versions)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n", "utf-8")
-    print(f"results/{path.name} written")
 
 
 def _processor() -> str:
