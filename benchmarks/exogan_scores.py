@@ -185,7 +185,7 @@ def scores_of(result: dict[str, Any], asked: dict[str, Any]) -> list[Entry]:
         worst = max(found["coverage_68"].values(), key=lambda share: abs(share - LEVELS[0]))
         scores = [
             Score(f"R2 of {_written(name)}", value, at_least=asked[name][-1])
-            for name, value in found["r2"].items()
+            for name, value in sorted(found["r2"].items(), key=lambda item: _written(item[0]))
         ]
         scores.append(
             Score("coverage of 68 %, worst", worst, at_least=LEVELS[0] - WITHIN,

@@ -22,6 +22,7 @@ from exosk.cli.doctor import doctor
 from exosk.cli.evaluate import evaluate
 from exosk.cli.explain import explain
 from exosk.cli.opacity import opacity_app
+from exosk.cli.paper import paper
 from exosk.cli.plugins import plugins
 from exosk.cli.predict import predict
 from exosk.cli.retrieve import retrieve
@@ -48,6 +49,7 @@ app.command()(evaluate)
 app.command()(check)
 app.command()(explain)
 app.command()(survey)
+app.command()(paper)
 app.command("compare-simulators")(compare_simulators)
 app.command()(plugins)
 app.command()(doctor)
