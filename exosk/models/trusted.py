@@ -11,6 +11,7 @@ checked once, when they are read.
 
 from __future__ import annotations
 
+import inspect
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -149,6 +150,7 @@ def restore(data: bytes, name: str) -> Any:
         if not isinstance(estimator, BaseEstimator):
             raise FileFormatError(f"{name} holds a {type(estimator).__name__}, not an estimator")
         _check_places(estimator, name)
+        _add_younger_settings(estimator)
     except FileFormatError:
         raise
     except UntrustedTypesFoundException as error:
@@ -162,6 +164,16 @@ def restore(data: bytes, name: str) -> Any:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileFormatError(f"{name} is not a readable model: {reason}") from error
     return estimator
+
+
+def _add_younger_settings(root: Any) -> None:
+    """Give estimators that are older than a setting its default: they cannot be shown without."""
+    for _, one in walk(root):
+        if not isinstance(one, BaseEstimator):
+            continue
+        for name, setting in inspect.signature(type(one).__init__).parameters.items():
+            if setting.default is not setting.empty and not hasattr(one, name):
+                setattr(one, name, setting.default)
 
 
 def walk(root: Any) -> Iterator[tuple[str, Any]]:

@@ -247,6 +247,12 @@ def test_what_draws_progress_is_not_saved(data, tmp_path):
     assert load_model(tmp_path / "model").estimator.progress is None
 
 
+def test_a_model_older_than_a_setting_has_its_default():
+    model = make_pipeline(SpectrumScaler(), MLPRetriever(**NETWORK))
+    del model[-1].checkpoint
+    assert repr(restore(dump(model), "it")[-1]) == repr(MLPRetriever(**NETWORK))
+
+
 def test_every_public_estimator_may_be_saved():
     public = [getattr(exosk, name) for name in exosk.__all__]
     estimators = [x for x in public if isinstance(x, type) and issubclass(x, BaseEstimator)]
