@@ -58,7 +58,7 @@ opacities: setup ## Build the embedded opacity tables anew from their sources
 reproduce: setup ## Run all benchmarks and write the leaderboard (a day; needs the shared data)
 	@.ci/setup --tests
 	.venv/bin/exosk benchmark run
-	.venv/bin/exosk benchmark leaderboard
+	.venv/bin/exosk benchmark leaderboard --out docs/leaderboard.md
 
 clean: ## Remove .venv, caches, build products and the demo
 	rm -rf .venv .setup.log .setup.lock build dist demo .coverage htmlcov *.egg-info

@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from exosk.benchmark import Cost, Entry, Result, Score, describe_machine, leaderboard
+from exosk.benchmark import (
+    Cost,
+    Entry,
+    Result,
+    Score,
+    describe_machine,
+    find_tasks,
+    leaderboard,
+    read_results,
+)
 
 MACHINE = describe_machine()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def page(entries: list[Entry], tmp_path: Path, **more: object) -> str:
@@ -74,3 +84,15 @@ def test_figures_are_linked_from_the_page(tmp_path: Path) -> None:
 )
 def test_numbers_are_readable(tmp_path: Path, value: float, shown: str) -> None:
     assert rows(page([Entry("a", [Score("x", value)])], tmp_path), 1)[1][1] == shown
+
+
+def test_the_page_of_the_documentation_is_that_of_the_results() -> None:
+    place = ROOT / "docs" / "leaderboard.md"
+    results = read_results(ROOT / "benchmarks" / "results")
+    assert place.read_text("utf-8") == leaderboard(results, place), (
+        "exosk benchmark leaderboard --out docs/leaderboard.md"
+    )
+    tasks = find_tasks(ROOT / "benchmarks")
+    for name, found in results.items():
+        assert (found.title, found.question) == (tasks[name].title, tasks[name].question)
+        assert all(figure.is_file() for figure in found.figures)
