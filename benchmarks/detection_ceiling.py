@@ -27,8 +27,8 @@ from exosk.simulators.quantities import default_space
 
 TASK = Task(
     title="The ceiling of detection",
-    question="How near does a network come to Bayes' theorem, where that can be computed: WFC3, one "
-    "planet, S/N of 1 to 10?",
+    question="How near does a network come to Bayes' theorem, where that can be computed: WFC3, "
+    "one planet, S/N of 1 to 10?",
     smoke=("--n", "3000", "--n-test", "300", "--epochs", "2"),
     minutes=10,
 )

@@ -33,10 +33,10 @@ def leaderboard(results: Mapping[str, Result], page: Path) -> str:
     """
     parts = [
         "# Leaderboard\n",
-        "Written by `exosk benchmark leaderboard` from results (JSON, one a task). Seconds are those of "
-        "simulation, training and inference of the method in its row, on the machine named below "
-        "the table; where a task needs no such part, or shares it, there is none. Bold is what was "
-        "asked for and met, italic what was missed.\n",
+        "Written by `exosk benchmark leaderboard` from results (JSON, one a task). Seconds are "
+        "those of simulation, training and inference of the method in its row, on the machine "
+        "named below the table; where a task needs no such part, or shares it, there is none. "
+        "Bold is what was asked for and met, italic what was missed.\n",
         _summary(results.values()),
     ]
     parts += [_section(result, page) for result in results.values()]
