@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from exosk.exceptions import RangeError, UnknownNameError
+from exosk.explain import explain_fits
+from exosk.explain.bands import bins_in_bands
 from exosk.instruments import Instrument
 from exosk.instruments.builtin import make_hst_wfc3_g141
 from exosk.parameters import Parameter, ParameterSpace, Uniform
@@ -113,7 +115,8 @@ def test_it_tells_water_from_what_is_not_there(result):
 
 def test_progress_rises_within_each_stage(result, told):
     stages = list(dict.fromkeys(stage for stage, _ in told))
-    assert stages == ["simulating training spectra", "training", "refining with the simulator"]
+    work = ["simulating training spectra", "training", "refining with the simulator"]
+    assert stages == [*work, "explaining"]
     for wanted in stages:
         shares = [share for stage, share in told if stage == wanted]
         assert shares == sorted(shares)
@@ -135,7 +138,7 @@ def test_its_provenance_is_json_and_says_how_to_repeat_it(result):
     assert said["n_spectra"] == SETTINGS["n_spectra"]
     assert said["simulator"]["simulator"] == "builtin"
     assert {"exosk", "torch"} < set(said["versions"])
-    assert {"simulation", "training", "refinement"} < set(result.seconds)
+    assert {"simulation", "training", "refinement", "explanation"} < set(result.seconds)
 
 
 def test_missing_bins_are_left_out(observation, simulator):
@@ -218,8 +221,14 @@ def test_the_model_could_have_made_its_own_spectrum(other):
     assert other.guard is None or not other.guard["outside"]
 
 
-def test_a_network_by_itself_is_not_refined(observation, simulator, truth):
-    result = retrieve(observation, simulator, n_spectra=400, method="flow", n_jobs=1)
+@pytest.fixture(scope="module")
+def network(observation, simulator) -> Retrieval:
+    asked = {"explain": ["H2O"], "explain_by": "both"}
+    return retrieve(observation, simulator, n_spectra=400, method="flow", n_jobs=1, **asked)
+
+
+def test_a_network_by_itself_is_not_refined(network, truth):
+    result = network
     assert "n_simulations" not in result.posterior.meta
     assert (result.model_error == 0).all()
     low, high = result.posterior.interval(0.99)
@@ -234,8 +243,94 @@ def test_a_network_by_itself_is_not_refined(observation, simulator, truth):
         ({"method": "flow", "odds": True}, RangeError, "odds compare evidences"),
         ({"refine": False, "odds": True}, RangeError, "odds compare evidences"),
         ({"checkpoint": "run.h5"}, RangeError, "keeps no checkpoint"),
+        ({"explain": ["CO2"]}, UnknownNameError, "molecule of free abundance 'CO2'"),
+        ({"explain_by": "luck"}, UnknownNameError, "both, fits, model"),
+        ({"method": "nested", "explain_by": "both"}, RangeError, "asks a model"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(observation, simulator, options, error, says):
     with pytest.raises(error, match=says):
         retrieve(observation, simulator, **options)
+
+
+# --- explanations ----------------------------------------------------------------------------
+
+
+def test_what_is_found_is_explained_and_nothing_else(result, simulator, observation):
+    assert [(one.target, one.method) for one in result.explanations] == [("H2O", "refit")]
+    water = result.explanations[0]
+    assert water.groups.grid == observation.grid
+    assert water.value[0] > 5
+    assert water.importance.sum() == pytest.approx(water.value[0])
+    # The fit with water is at least as good as the best draw of the posterior.
+    pull = (observation.depth - water.fits["with"]) / np.hypot(
+        observation.sigma, result.model_error
+    )
+    freedom = len(observation) - len(simulator.space)
+    assert (pull**2).sum() / freedom < result.reduced_chi2_with_model_error + 0.05
+
+
+def test_without_noise_water_shows_in_its_band(result, simulator, observation, truth):
+    """Where WFC3 sees it; the noise of one spectrum would be in the contributions."""
+    depth = simulator.simulate(truth[None])[0]
+    clean = observation.replace(depth=observation.grid.average(simulator.wavelength, depth))
+    (water,) = explain_fits(simulator, clean, ["H2O"], result.posterior.resample(60, 0))
+    # More than by chance: a band shows by its contrast, so what is beside it speaks as well.
+    assert water.in_bands()["H2O"] > bins_in_bands("H2O", observation.grid).mean()
+    assert 1.32 < water.peak < 1.55
+
+
+def test_molecules_are_named_and_none_is_explained_on_demand(observation, simulator):
+    quick = {"n_spectra": 200, "refine": False, "n_jobs": 1}
+    named = retrieve(observation, simulator, **quick, explain=["ch4", "CH4"])
+    assert named.explanations[0].target == "CH4"
+    assert len({one.target for one in named.explanations}) == len(named.explanations)
+    assert abs(named.explanations[0].value[0]) < 5
+    silent = retrieve(observation, simulator, **quick, explain=None)
+    assert silent.explanations == ()
+    assert np.array_equal(silent.posterior.weights, named.posterior.weights)
+
+
+def test_every_exact_method_is_explained_alike(other, result):
+    """By the same simulator, from another posterior."""
+    mine, theirs = (each.explanations[0] for each in (result, other))
+    assert (theirs.target, theirs.method) == ("H2O", "refit")
+    assert theirs.value[0] == pytest.approx(mine.value[0], rel=0.2)
+    assert np.corrcoef(theirs.importance, mine.importance)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("method", ["forest", "flow"])
+def test_a_trained_model_is_asked_on_demand(observation, simulator, network, method):
+    settings = {"n_spectra": 200, "refine": False, "explain": ["H2O"], "explain_by": "model"}
+    result = network if method == "flow" else retrieve(observation, simulator, **settings)
+    found = next(one for one in result.explanations if one.method == "shap")
+    assert (found.target, found.unit) == ("H2O", "log VMR")
+    # Shapley values add up to the answer, less what it is with all hidden; to within the noise
+    # of few samples where the mean is of samples.
+    total = found.value[0] - found.base[0]
+    noise = 1e-6 if method == "forest" else 3 * 3.0 / np.sqrt(50)
+    assert found.importance.sum() == pytest.approx(total, abs=noise)
+    assert np.ptp(found.importance) > 0
+
+
+def test_a_pretrained_model_is_asked_in_the_observation_s_bins():
+    """As it is in a retrieval: its answer to the whole spectrum is the mean of its posterior."""
+    from exosk.retrieval.explained import _Mean
+    from exosk.retrieval.ready import find_ready_model
+
+    spectrum = load_spectrum("wasp-39b")
+    molecules = ("H2O", "CO2", "CO", "CH4", "Na", "K", "SO2")
+    space, fixed = space_for_spectrum(spectrum, molecules)
+    ready = find_ready_model(spectrum, TransmissionModel(molecules, space=space, fixed=fixed))
+    model = ready.answerer()
+    row = spectrum.to_row()
+    drawn = model.sample_posterior(row, 4000, random_state=0)[0]
+    expected = ready.proposal().sample(4000, 1)
+    names = [space.index(name) for name in ("planet_radius", "log_x_h2o", "log_x_co2")]
+    spread = expected.std(axis=0)[names]
+    assert (abs(drawn.mean(axis=0) - expected.mean(axis=0))[names] < 0.1 * spread).all()
+    # A flat spectrum has no CO2 to tell of.
+    flat = np.full_like(row, row.mean())
+    answers = _Mean(model, space).predict(np.vstack([row, flat]))
+    column = space.index("log_x_co2")
+    assert answers[1, column] < answers[0, column]

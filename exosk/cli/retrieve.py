@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from exosk.cli import options
@@ -32,6 +33,9 @@ __all__ = ["retrieve"]
 _OF_TRAINING = {
     "method": "--method",
     "odds": "--odds",
+    "explain": "--explain",
+    "no_explain": "--no-explain",
+    "explain_by": "--explain-by",
     "checkpoint": "--checkpoint",
     "n_spectra": "--n-spectra",
     "molecules": "--molecules",
@@ -88,6 +92,22 @@ def retrieve(
             "--odds", help="Compare the model with the same one without each of its molecules."
         ),
     ] = False,
+    explain: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A molecule to explain in the report, beside those of probability above 0.9 (four "
+            "at most): which wavelengths speak for it. May be repeated.",
+            metavar="MOLECULE",
+        ),
+    ] = None,
+    no_explain: Annotated[bool, typer.Option("--no-explain", help="Explain no molecule.")] = False,
+    explain_by: Annotated[
+        str,
+        typer.Option(
+            help="Explain by best `fits` of the simulator with and without a molecule, by the "
+            "trained `model` (Shapley values, some seconds for each molecule), or by `both`."
+        ),
+    ] = "fits",
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -148,6 +168,8 @@ def retrieve(
 
     - `exosk retrieve wasp-39b --method flow+is --n-spectra 30000 --odds`
 
+    - `exosk retrieve wasp-39b --explain SO2 --explain CO`
+
     - `exosk retrieve wasp-39b --method nested --checkpoint wasp-39b.run`
 
     - `exosk retrieve prism.csv --join soss.csv --join g395h.csv --offset 100`
@@ -178,6 +200,8 @@ def retrieve(
         else:
             print_answer(document)
         return
+    if no_explain and (explain or explain_by != "fits"):
+        raise RangeError("--no-explain goes with neither --explain nor --explain-by; leave one out")
     offsets = choose_offsets(spectrum, offset, joined=bool(join))
     folder = _folder(out, target)
 
@@ -206,6 +230,8 @@ def retrieve(
             method=chosen,
             odds=odds,
             checkpoint=checkpoint,
+            explain=None if no_explain else explain or (),
+            explain_by=explain_by,
             n_spectra=n_spectra,
             refine=refine,
             n_jobs=jobs or -1,
@@ -282,6 +308,8 @@ def _document(result: Retrieval, files: dict[str, Path], seconds: float) -> dict
         "method": result.method,
         "guard": result.guard,
         "predictive": None if result.predictive is None else result.predictive.to_dict(),
+        "explanations": [explanation.to_dict() for explanation in result.explanations],
+        "not_explained": result.provenance.get("not_explained"),
         "reduced_chi2": result.reduced_chi2,
         "reduced_chi2_with_model_error": result.reduced_chi2_with_model_error,
         "files": {name: str(path) for name, path in files.items()},
@@ -319,6 +347,7 @@ def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> 
             highlight=False,
             soft_wrap=True,
         )
+    _print_explanations(console, result)
     with_model = (
         f", or {result.reduced_chi2_with_model_error:.2f} with the model's own sampling error"
         if result.model_error.any()
@@ -331,3 +360,18 @@ def _print_tables(result: Retrieval, files: dict[str, Path], seconds: float) -> 
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _print_explanations(console: Console, result: Retrieval) -> None:
+    """Print where the data speak most for each molecule."""
+    from exosk.explain import REFIT
+
+    said = [
+        f"{one.target} at {one.peak:.3g} um (log-likelihood {one.value.mean():+.1f})"
+        for one in result.explanations
+        if one.method == REFIT
+    ]
+    if said:
+        console.print(f"The data speak most for {', '.join(said)}.", highlight=False)
+    if reason := result.provenance.get("not_explained"):
+        console.print(f"Not all was explained: {escape(reason)}", highlight=False)

@@ -8,13 +8,16 @@ from exosk.explain.figure import plot_explanation
 from exosk.explain.fitted import background_of, explain_model
 from exosk.explain.groups import Groups
 from exosk.explain.methods import METHODS
+from exosk.explain.overall import explain_dataset
 from exosk.explain.randomizing import randomize_weights
+from exosk.explain.refit import REFIT, explain_fits
 from exosk.explain.targets import Target
 from exosk.explain.truth import ImportanceScore, score_importance, true_contribution
 
 __all__ = [
     "BANDS",
     "METHODS",
+    "REFIT",
     "Background",
     "Explanation",
     "Groups",
@@ -22,6 +25,8 @@ __all__ = [
     "Target",
     "background_of",
     "explain",
+    "explain_dataset",
+    "explain_fits",
     "explain_model",
     "explain_spectrum",
     "plot_explanation",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exosk.datasets import Dataset
+from exosk.datasets import Dataset, Store
 from exosk.datasets.detectability import errors_in
 from exosk.exceptions import GridError, RangeError, UnknownNameError
 from exosk.explain.latent import LatentGaussian
 from exosk.grids import SpectralGrid
 from exosk.rows import RowLayout
 from exosk.simulators.binned import simulate_in_bins
+from exosk.simulators.halving import in_halves
 from exosk.simulators.removal import without_molecule
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ FILLINGS = ("conditional", "level", "missing")
 _EXACT = 1e-8
 # With fewer spectra a covariance of hundreds of bins says little.
 _LEAST = 20
+# Spectra that are read of a store, over those that are wanted: some show the molecule.
+_READ = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +102,7 @@ class Background:
     @classmethod
     def of_dataset(
         cls,
-        data: Dataset,
+        data: Dataset | Store,
         without: str | None = None,
         *,
         n: int = 5000,
@@ -110,8 +113,8 @@ class Background:
 
         Parameters
         ----------
-        data : Dataset
-            Noise-free spectra.
+        data : Dataset or Store
+            Noise-free spectra. Of a store, eight times `n` at random are read.
         without : str, optional
             Only spectra in which this molecule does not show: it changes them by a delta
             chi-squared below 1 where the set knows that, or its mixing ratio is below 1e-8.
@@ -129,10 +132,12 @@ class Background:
         RangeError
             If too few spectra are without it.
         """
+        if without is not None and without not in data.molecules:
+            raise UnknownNameError.suggest("molecule", without, data.molecules)
+        if isinstance(data, Store):
+            data = data.sample(min(len(data), _READ * n), _seed(random_state))
         rows = np.arange(len(data))
         if without is not None:
-            if without not in data.molecules:
-                raise UnknownNameError.suggest("molecule", without, data.molecules)
             k = data.molecules.index(without)
             present = (
                 data.presence()[:, k] == 1 if data.delta_chi2 is None else data.delta_chi2[:, k] > 1
@@ -170,7 +175,7 @@ class Background:
         without : str, optional
             A molecule whose opacity is taken out of all of them.
         n : int, default=2000
-            Number of spectra.
+            Number of atmospheres; those that the simulator refuses are left out.
         random_state : int, RandomState or None, default=0
             Seed of the atmospheres.
         **settings
@@ -186,7 +191,10 @@ class Background:
         if without is not None:
             theta = without_molecule(simulator, theta, without)
         own = {} if isinstance(like, SpectralGrid) else {"sigma": like.sigma}
-        return cls(grid, simulate_in_bins(simulator, grid)(theta), **own | settings)
+        # Corners of a prior may hold what has no spectrum.
+        missing = np.full((1, grid.n_bins), np.nan)
+        depth = in_halves(simulate_in_bins(simulator, grid), theta, lambda error: missing)
+        return cls(grid, depth[np.isfinite(depth).all(axis=1)], **own | settings)
 
     def with_sigma(self, sigma: Any) -> Background:
         """Return the same spectra with other errors of rows that hold none."""

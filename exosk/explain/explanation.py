@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exosk.exceptions import RangeError
 from exosk.explain.bands import BANDS, bins_in_bands
 from exosk.explain.groups import Groups
 from exosk.models.card import plain
@@ -29,22 +30,27 @@ class Explanation:
     target : str
         The molecule or parameter.
     unit : str
-        Of the importances and values: ``"log-odds"``, ``"probability"``, or the parameter's.
+        Of the importances and values: ``"log-odds"``, ``"probability"``, ``"log-likelihood"`` or
+        the parameter's.
     method : str
-        As in :data:`exosk.explain.METHODS`.
+        As in :data:`exosk.explain.METHODS`, or ``"refit"`` of
+        :func:`~exosk.explain.explain_fits`.
     groups : Groups
         Bins that were hidden together.
     importances : ndarray of shape (n_spectra, n_groups)
         By how much each group moves each answer. Positive speaks for the molecule, or for a larger
         parameter.
     errors : ndarray of shape (n_spectra, n_groups)
-        Their standard errors, of drawing what is hidden; NaN where they are not known.
+        Their standard errors, of drawing what is hidden; NaN where they are not known. Of refits,
+        what errors of one sigma in the depths change.
     value : ndarray of shape (n_spectra,)
         Answers to the whole spectra.
     base : ndarray of shape (n_spectra,)
         Answers with all hidden, as the method has it.
     meta : dict
         Settings, as JSON has them.
+    fits : dict of str to ndarray of shape (n_bins,)
+        Of refits, the best fits ``with`` and ``without`` the molecule.
     """
 
     target: str
@@ -56,6 +62,7 @@ class Explanation:
     value: np.ndarray
     base: np.ndarray
     meta: Mapping[str, Any] = field(default_factory=dict)
+    fits: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.importances)
@@ -74,6 +81,32 @@ class Explanation:
             value=self.value[chosen],
             base=self.base[chosen],
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Explanation]) -> Explanation:
+        """Put explanations of several spectra together: of one target, by one method.
+
+        Raises
+        ------
+        RangeError
+            If there are none, or they are not alike.
+        """
+        if not parts:
+            raise RangeError("there are no explanations to put together")
+        first = parts[0]
+        for other in parts[1:]:
+            alike = (other.target, other.unit, other.method, other.groups.grid) == (
+                first.target, first.unit, first.method, first.groups.grid
+            )  # fmt: skip
+            if not alike or not np.array_equal(other.groups.members, first.groups.members):
+                raise RangeError(
+                    f"{other!r} and {first!r} answer different questions; join those of one"
+                )
+        arrays = ("importances", "errors", "value", "base")
+        together: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays
+        }
+        return replace(first, **together, fits={})
 
     @property
     def importance(self) -> np.ndarray:
@@ -169,6 +202,7 @@ class Explanation:
                 "per_bin": self.per_bin,
                 "settings": dict(self.meta),
             }
+            | ({"fits": dict(self.fits)} if self.fits else {})
         )
         return described
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from exosk.exceptions import GridError
 from exosk.explain.bands import BANDS, bands_within
+from exosk.explain.refit import REFIT
 
 if TYPE_CHECKING:
     from exosk.explain.explanation import Explanation
@@ -25,7 +26,10 @@ _DATA, _FOR, _AGAINST, _TRUTH, _QUIET = "#1a1a1a", "#d55e00", "#0072b2", "#009e7
 _STYLE: Any = {"font.size": 10, "axes.linewidth": 0.8, "mathtext.default": "regular"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _WORDS = {"inclusion": "bands shown alone", "occlusion": "bands hidden", "shap": "SHAP"}
-_METHODS = _WORDS | {"lime": "LIME"}
+_METHODS = _WORDS | {"lime": "LIME", REFIT: "best fits with and without"}
+_OF_MOLECULES = ("log-odds", "probability", "log-likelihood")
+# Bins that are further apart than so many of their widths are not joined by a line.
+_APART = 5
 
 
 def plot_explanation(
@@ -40,7 +44,7 @@ def plot_explanation(
     Parameters
     ----------
     explanation : Explanation
-        Of the spectrum, or of many in the same bins.
+        Of the spectrum, or of many in the same bins. Fits that it has are drawn over the data.
     spectrum : Spectrum
         What to draw above.
     molecules : iterable of str, optional
@@ -85,6 +89,7 @@ def plot_explanation(
         marks = figure.add_subplot(cells[0], sharex=data)
         _draw_marks(marks, names, explanation)
         _draw_spectrum(data, spectrum)
+        _draw_fits(data, explanation)
         _draw_importance(bars, explanation, truth)
         _dress(marks, data, bars, explanation)
         figure.align_ylabels([data, bars])
@@ -102,6 +107,12 @@ def _title(explanation: Explanation, spectrum: Spectrum) -> tuple[str, str]:
     many = f", mean of {len(explanation)} spectra" if len(explanation) > 1 else ""
     unit = "" if explanation.unit == "1" else f" {_unit(explanation.unit)}"
     how = f"{_METHODS[explanation.method]}{many}"
+    if explanation.method == REFIT:
+        answer = (
+            f"Without it the best fit's log-likelihood is lower by {_signed(value)}. "
+            f"Thin bars: what 1σ of noise changes."
+        )
+        return f"{label or 'unnamed spectrum'}: what tells of {what} ({how})", answer
     answer = f"The model says {_signed(value)}{unit}, and {_signed(base)} with all hidden."
     if np.isfinite(explanation.error).all():
         answer += " Thin bars: 1σ."
@@ -156,6 +167,28 @@ def _draw_spectrum(axis: Axes, spectrum: Spectrum) -> None:
     axis.set_ylabel("Transit depth (%)")
 
 
+def _draw_fits(axis: Axes, explanation: Explanation) -> None:
+    if not explanation.fits:
+        return
+    grid, what = explanation.groups.grid, _written(explanation.target)
+    order = np.argsort(grid.wavelength)
+    x, width = grid.wavelength[order], 2 * grid.half_width[order]
+    far = np.flatnonzero(np.diff(x) > _APART * np.maximum(width[1:], width[:-1])) + 1
+    for name, color in zip(("without", "with"), (_AGAINST, _FOR), strict=True):
+        y = 100 * explanation.fits[name][order]
+        label = f"best fit {name} {what}"
+        axis.plot(
+            np.insert(x, far, np.nan),
+            np.insert(y, far, np.nan),
+            color=color,
+            linewidth=1.3,
+            alpha=0.85,
+            zorder=4,
+            label=label,
+        )
+    axis.legend(fontsize=8.5, framealpha=0.85, edgecolor="none", loc="best")
+
+
 def _draw_importance(axis: Axes, explanation: Explanation, truth: Any) -> None:
     grid, height = explanation.groups.grid, explanation.density
     width = grid.upper - grid.lower
@@ -177,7 +210,7 @@ def _draw_importance(axis: Axes, explanation: Explanation, truth: Any) -> None:
 
 
 def _direction(explanation: Explanation, *, up: bool) -> str:
-    if explanation.target in BANDS or explanation.unit in ("log-odds", "probability"):
+    if explanation.target in BANDS or explanation.unit in _OF_MOLECULES:
         return f"{'speaks for' if up else 'against'} {_written(explanation.target)}"
     return f"makes {explanation.target} {'larger' if up else 'smaller'}"
 

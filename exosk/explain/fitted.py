@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exosk.datasets import Dataset
+from exosk.datasets import Dataset, Store
 from exosk.exceptions import ExoskError, GridError, RangeError, UnknownNameError
 from exosk.explain.background import Background
 from exosk.explain.explaining import explain_spectrum
@@ -17,7 +17,7 @@ from exosk.models.fitted import FittedModel
 from exosk.simulators import Simulator, get_simulator
 from exosk.spectra import Spectrum
 
-__all__ = ["AGAINST", "background_of", "explain_model", "simulator_of"]
+__all__ = ["AGAINST", "background_of", "explain_model", "simulator_of", "target_of"]
 
 #: What an answer is compared with: spectra without the molecule, or all.
 AGAINST = ("without", "all")
@@ -30,7 +30,7 @@ def explain_model(
     *,
     method: str = "shap",
     against: str | None = None,
-    data: Dataset | None = None,
+    data: Dataset | Store | None = None,
     n_background: int = 2000,
     filling: str = "conditional",
     random_state: int = 0,
@@ -52,7 +52,7 @@ def explain_model(
         Whether hidden bins are filled from spectra without the molecule, or from all. By default
         from all for parameters and for inclusion, and from those without otherwise: a band that is
         hidden and drawn anew from spectra with the molecule is much the same again.
-    data : Dataset, optional
+    data : Dataset or Store, optional
         Noise-free spectra to fill hidden bins from. By default they are simulated, by the
         simulator and with the priors that the model's card states.
     n_background : int, default=2000
@@ -78,23 +78,9 @@ def explain_model(
     RangeError
         If the spectrum is not one for the model, or the simulator of the card cannot be made.
     """
-    is_detector = model.card.kind == "detector"
-    target = Target.molecule(model, name) if is_detector else Target.parameter(model, name)
-    if against is None:
-        against = "without" if is_detector and method != "inclusion" else "all"
-    if against not in AGAINST:
-        raise UnknownNameError.suggest("background", against, AGAINST)
-    if against == "without" and not is_detector:
-        raise RangeError(
-            f"{name} is a parameter, and no spectrum is without it; compare with all spectra"
-        )
+    target, without = target_of(model, name, method, against)
     background = background_of(
-        model.card,
-        name if against == "without" else None,
-        data=data,
-        n=n_background,
-        filling=filling,
-        random_state=random_state,
+        model.card, without, data=data, n=n_background, filling=filling, random_state=random_state
     )
     return explain_spectrum(
         target,
@@ -107,11 +93,41 @@ def explain_model(
     )
 
 
+def target_of(
+    model: FittedModel, name: str, method: str, against: str | None
+) -> tuple[Target, str | None]:
+    """Return what is explained, and the molecule that the background is without.
+
+    Parameters
+    ----------
+    model, name, method, against
+        As for :func:`explain_model`.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model has no such molecule or parameter, or `against` is not known.
+    RangeError
+        If the background shall be without a parameter.
+    """
+    is_detector = model.card.kind == "detector"
+    target = Target.molecule(model, name) if is_detector else Target.parameter(model, name)
+    if against is None:
+        against = "without" if is_detector and method != "inclusion" else "all"
+    if against not in AGAINST:
+        raise UnknownNameError.suggest("background", against, AGAINST)
+    if against == "without" and not is_detector:
+        raise RangeError(
+            f"{name} is a parameter, and no spectrum is without it; compare with all spectra"
+        )
+    return target, name if against == "without" else None
+
+
 def background_of(
     card: ModelCard,
     without: str | None = None,
     *,
-    data: Dataset | None = None,
+    data: Dataset | Store | None = None,
     n: int = 2000,
     filling: str = "conditional",
     random_state: int = 0,
@@ -124,7 +140,7 @@ def background_of(
         Of the model.
     without : str, optional
         A molecule that none of them shows.
-    data : Dataset, optional
+    data : Dataset or Store, optional
         To choose from; by default the simulator of the card makes them.
     n : int, default=2000
         How many, at most.

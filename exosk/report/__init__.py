@@ -43,7 +43,7 @@ def write_report(
     folder : path-like
         Where; made when it is missing. Files of an earlier report are replaced.
     explanations : iterable of Explanation, optional
-        Of answers to the same spectrum, for a section of their own.
+        Of answers to the same spectrum, beside those of the retrieval.
 
     Returns
     -------
@@ -66,7 +66,8 @@ def write_report(
     }
     page = render_html(retrieval, content["spectrum"], content["corner"], explanations=explanations)
     content["report"] = page.encode("utf-8")
-    cited = bibliography(retrieval, [explanation.method for explanation in explanations])
+    used = [explanation.method for explanation in (*retrieval.explanations, *explanations)]
+    cited = bibliography(retrieval, used)
     content["citations"] = cited.bibtex.encode("utf-8")
     retrieval.posterior.save(paths["posterior"])
     for name, data in content.items():

@@ -58,6 +58,7 @@ _EXPLANATIONS = {
         "Aas, Jullum & Løland 2021, arXiv:1903.10464 (conditional Shapley values)",
     ),
     "lime": ("Ribeiro, Singh & Guestrin 2016, arXiv:1602.04938 (LIME)",),
+    "refit": ("Welbanks et al. 2023, AJ 165, 112 (evidence by bin, by cross-validation)",),
 }
 # By distribution, in the order in which they are named.
 _SOFTWARE = {

@@ -68,14 +68,16 @@ def render_html(
     date : datetime.date, optional
         Date in the heading; today by default.
     explanations : iterable of Explanation, optional
-        Of answers to the same spectrum, each of which gets a part of its own.
+        Of answers to the same spectrum, each of which gets a part of its own, as those of the
+        retrieval have one.
 
     Returns
     -------
     str
         A complete HTML document.
     """
-    explained = explanation_parts(explanations := list(explanations), retrieval.spectrum)
+    explanations = [*retrieval.explanations, *explanations]
+    explained = explanation_parts(explanations, retrieval.spectrum)
     cited = bibliography(retrieval, [one.method for one in explanations])
     script = _script()
     pictures = {"spectrum": spectrum_png, "corner": corner_png}

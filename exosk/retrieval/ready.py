@@ -12,7 +12,9 @@ from scipy import special
 from exosk.exceptions import ExoskError, GridError, RangeError
 from exosk.inference.proposal import Proposal
 from exosk.posterior import Posterior
+from exosk.preprocessing import Rebinner
 from exosk.pretrained import RECIPES, PretrainedModel, choose_pretrained, load_pretrained
+from exosk.pretrained.systems import Systems
 from exosk.simulators import Simulator
 from exosk.spectra import Spectrum
 
@@ -86,9 +88,54 @@ class ReadyModel:
             )
         return Posterior(samples, space, special.softmax(log_ratio), {"model": self.model.name})
 
+    def answerer(self, error: Any = 0.0) -> PlanetModel:
+        """Return the model as one of this planet, for this error of the simulator."""
+        return PlanetModel(self, error)
+
     def judge(self, error: Any = 0.0) -> dict[str, Any]:
         """Say whether the model knows such a spectrum, for this error of the simulator."""
         return self.model.judge(self.spectrum, self._star_radius, error)
+
+
+class PlanetModel:
+    """A pretrained model as a retriever of one planet, in the bins and errors of its spectrum.
+
+    Parameters
+    ----------
+    ready : ReadyModel
+        Model, spectrum and priors.
+    error : float or array-like of shape (n_bins,)
+        1-sigma error of the simulator.
+    """
+
+    def __init__(self, ready: ReadyModel, error: Any) -> None:
+        model, spectrum, space = ready.model, ready.spectrum, ready.simulator.space
+        system = Systems.of(spectrum, ready._star_radius, space)
+        self.space_ = system.space(model.molecules)
+        self._flow, self._unit = model.fitted.estimator, system.unit(ready._star_radius)
+        # Errors and system stay; the depths in it are replaced.
+        self._row = model.row(spectrum, ready._star_radius, space, error)
+        rebinner = Rebinner(model.grid, spectrum.grid, uncovered="missing")
+        self._rebinner = rebinner.fit(spectrum.to_row())
+
+    def sample_posterior(self, X: Any, n: int, random_state: Any = None) -> np.ndarray:
+        """Draw samples of equal weight, shape (n_spectra, n, n_parameters).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_spectra, n_bins)
+            Depths in the bins of the spectrum, none missing.
+        n : int
+            Samples of each.
+        random_state : int, RandomState or None
+            As in scikit-learn.
+        """
+        depth = self._rebinner.transform(X) / self._unit
+        rows = np.tile(self._row, (len(depth), 1))
+        rows[:, : depth.shape[1]] = depth
+        places = self._flow.sample_posterior(rows, n, random_state)
+        flat = self.space_.from_unit_cube(places.reshape(-1, places.shape[-1]))
+        return np.asarray(flat).reshape(places.shape)
 
 
 def find_ready_model(

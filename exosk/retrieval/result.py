@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from exosk.evaluation.predictive import PredictiveCheck
+from exosk.explain import Explanation
 from exosk.inference import MoleculeOdds
 from exosk.posterior import Posterior
 from exosk.spectra import Spectrum
@@ -66,6 +67,8 @@ class Retrieval:
         (``verdict``), where there were training spectra.
     odds : MoleculeOdds or None
         Of each molecule, by model comparison, where that was asked for.
+    explanations : tuple of Explanation
+        Which wavelengths speak for molecules.
     """
 
     spectrum: Spectrum
@@ -89,6 +92,7 @@ class Retrieval:
     predictive: PredictiveCheck | None = None
     guard: dict[str, Any] | None = None
     odds: MoleculeOdds | None = None
+    explanations: tuple[Explanation, ...] = ()
 
     @property
     def residuals(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from exosk.models import sample_posterior
 from exosk.parameters import Parameter
 from exosk.posterior import Posterior
 from exosk.retrieval.exact import Exact
+from exosk.retrieval.explained import Question, answers_of
 from exosk.retrieval.learned import FirstLook, take_first_look
 from exosk.retrieval.ready import ReadyModel, find_ready_model
 from exosk.retrieval.result import Retrieval
@@ -69,6 +70,8 @@ def retrieve(
     n_particles: int = 1000,
     odds: bool = False,
     checkpoint: Path | None = None,
+    explain: Iterable[str] | None = (),
+    explain_by: str = "fits",
     n_jobs: int | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -99,6 +102,13 @@ def retrieve(
         Whether to compare the model with those that lack one of its molecules.
     checkpoint : path-like, optional
         A file that nested sampling or Hamiltonian Monte Carlo is saved in, and goes on from.
+    explain : iterable of str or None, default=()
+        Molecules to explain, beside those that are found: of probability above 0.9, four at most.
+        None explains none.
+    explain_by : {"fits", "model", "both"}, default="fits"
+        Whether to compare the simulator's best fits with and without each molecule
+        (:func:`exosk.explain.explain_fits`), to ask the trained model by Shapley values of the
+        abundance's posterior mean, which takes seconds for each molecule, or both.
     n_jobs : int, optional
         Parallel jobs of forests.
     random_state : int, default=0
@@ -113,7 +123,7 @@ def retrieve(
     Raises
     ------
     UnknownNameError
-        If there is no such method.
+        If there is no such method, or no free abundance of a molecule to explain.
     RangeError
         If there are too few spectra to train and test on, the simulator does not cover the
         observation, or an option is none of the method's.
@@ -124,6 +134,8 @@ def retrieve(
     spectrum = spectrum.without_missing()
     simulator = simulator.restrict(spectrum.grid)
     molecules = [m for m in simulator.molecules if abundance_name(m) in simulator.space]
+    has_model = method == "pretrained" or _LEARNER[method] is not None
+    question = Question.of(explain, explain_by, simulator, has_model=has_model)
     refined = method in _EXACT and (refine or method != "forest")
     stage = "refining with the simulator" if _LEARNER[method] else "sampling with the simulator"
     exact = Exact(simulator, spectrum, n_particles, random_state, lambda share: tell(stage, share))
@@ -169,11 +181,27 @@ def retrieve(
     freedom = max(len(spectrum) - len(simulator.space), 1)
     predictive = _predictive(exact, posterior, error)
     clock.lap("prediction")
+    probabilities = {m: _presence(posterior, m) for m in molecules}
+    model = ready.answerer(error) if ready else look.model if look else None
+    explanations, refusal = answers_of(
+        question,
+        exact,
+        posterior,
+        error,
+        probabilities,
+        model,
+        data,
+        lambda share: tell("explaining", share),
+    )
+    clock.lap("explanation")
+    provenance = _provenance(simulator, data, posterior, method, refined, random_state)
+    if refusal is not None:
+        provenance["not_explained"] = refusal
     return Retrieval(
         spectrum=spectrum,
         posterior=posterior,
         first_look=first_look,
-        molecules={m: _presence(posterior, m) for m in molecules},
+        molecules=probabilities,
         detector=look.detector if look else {},
         prior_presence={m: _presence_before(simulator.space[abundance_name(m)]) for m in molecules},
         threshold=PRESENCE_THRESHOLD,
@@ -185,12 +213,13 @@ def retrieve(
         scores=look.scores if look else [],
         detector_auc=look.detector_auc if look else {},
         n_test=look.n_test if look else 0,
-        provenance=_provenance(simulator, data, posterior, method, refined, random_state),
+        provenance=provenance,
         seconds=clock.laps,
         method=method,
         predictive=predictive,
         guard=guard,
         odds=found_odds,
+        explanations=explanations,
     )
 
 

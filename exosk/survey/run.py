@@ -167,8 +167,14 @@ def _retrieved(target: SurveyTarget, spectrum: Spectrum, settings: _Settings) ->
         lambda molecules: _simulator(spectrum, molecules or settings.molecules),
         lambda reason: notes.append(f"A forest was trained: {reason}."),
     )
+    # Nobody reads explanations of many planets.
     result = retrieve(
-        spectrum, simulator, method=method, n_jobs=1, random_state=settings.random_state
+        spectrum,
+        simulator,
+        method=method,
+        explain=None,
+        n_jobs=1,
+        random_state=settings.random_state,
     )
     guard = result.guard or {}
     return {

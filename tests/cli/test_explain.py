@@ -58,6 +58,47 @@ def test_for_people(explain):
     assert "with all hidden (inclusion)" in done.stdout
 
 
+def test_a_data_set_is_explained_on_average(program, detector, tmp_path):
+    options = ("--molecule", "H2O", "--method", "occlusion", "--draws", "4", "--n-spectra", "6")
+    chosen = (str(detector), str(detector.parent / "set.h5"), *options)
+    done = program("explain", *chosen, "--out", str(tmp_path / "all.png"), "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["n_spectra"] == 6
+    assert document["spectrum"].endswith("set.h5")
+    assert all(group["error"] >= 0 for group in document["groups"])
+    assert "may have seen" in document["notes"][0] or "held out" in document["notes"][0]
+    assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
+    said = program("explain", *chosen).stdout
+    assert "mean spectrum of 6" in said
+
+
+def test_several_observations_are_explained_on_average(program, detector):
+    options = ("--molecule", "H2O", "--method", "occlusion", "--draws", "4", "--json")
+    one = json.loads(program("explain", str(detector), "wasp-12b", *options).stdout)
+    two = json.loads(program("explain", str(detector), "wasp-12b", "wasp-12b", *options).stdout)
+    assert (one["n_spectra"], two["n_spectra"]) == (1, 2)
+    assert two["spectra"] == ["wasp-12b", "wasp-12b"]
+    assert [g["importance"] for g in two["groups"]] == [g["importance"] for g in one["groups"]]
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        (("set.h5", "wasp-12b"), "give it alone"),
+        (("set.h5", "--rebin"), "have no effect on it"),
+        (("set.h5", "--range", "1", "2"), "have no effect on it"),
+        (("absent.h5",), "absent.h5"),
+    ],
+)
+def test_a_mistake_with_a_data_set(program, detector, others, words):
+    chosen = [str(detector.parent / one) if one.endswith(".h5") else one for one in others]
+    done = program("explain", str(detector), *chosen, "--molecule", "H2O")
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

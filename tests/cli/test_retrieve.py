@@ -37,6 +37,7 @@ def test_json_is_one_document_with_what_scripts_rely_on(result):
     assert {
         "parameters",
         "molecules",
+        "explanations",
         "reduced_chi2",
         "files",
         "seconds",
@@ -48,6 +49,29 @@ def test_json_is_one_document_with_what_scripts_rely_on(result):
     assert all(0 <= p <= 1 for p in document["molecules"].values())
     assert document["provenance"]["simulator"]["simulator"] == "builtin"
     assert done.stderr == ""  # no terminal, no progress
+
+
+def test_molecules_are_explained_in_the_document_and_the_report(program, tmp_path):
+    named = ("--explain", "ch4", "--molecules", "H2O,CH4", "--out", "here")
+    done = program("retrieve", "wasp-12b", *QUICK, *named, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    first = document["explanations"][0]
+    assert (first["target"], first["method"]) == ("CH4", "refit")
+    assert len(first["fits"]["without"]) == len(first["wavelength"])
+    assert document["not_explained"] is None
+    page = (tmp_path / "here" / "report.html").read_text()
+    assert "CH₄, by best fits with and without it" in page
+    silent = program("retrieve", "wasp-12b", *QUICK, "--no-explain", "--json", "--out", "there")
+    assert json.loads(silent.stdout)["explanations"] == []
+    assert 'id="explanation"' not in (tmp_path / "there" / "report.html").read_text()
+
+
+def test_people_are_told_where_the_data_speak(program):
+    named = ("--explain", "H2O", "--molecules", "H2O,CH4")
+    done = program("retrieve", "wasp-12b", *QUICK, *named)
+    assert done.returncode == 0, done.stderr
+    assert "The data speak most for H2O at 1." in " ".join(done.stdout.split())
 
 
 def test_the_files_are_there_and_agree_with_the_document(result):
@@ -122,6 +146,9 @@ def test_refining_makes_the_posterior_sharper_than_the_prior(run):
         (["wasp-12b", "--n-spectra", "5"], ["--n-spectra"]),
         (["wasp-12b", "--column", "depth"], ["KEY=HEADER"]),
         (["wasp-12b", "--star-radius", "-1"], ["--star-radius", "positive"]),
+        (["wasp-12b", "--explain", "H20"], ["H20", "H2O"]),
+        (["wasp-12b", "--explain-by", "luck"], ["luck", "model"]),
+        (["wasp-12b", "--explain", "H2O", "--no-explain"], ["--no-explain", "leave one out"]),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_status_2(

@@ -20,6 +20,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from exosk.evaluation.predictive import DISCREPANCIES, PredictiveCheck
+from exosk.explain import REFIT, Explanation, Groups
 from exosk.posterior import Posterior
 from exosk.report import write_report
 from exosk.report.citations import bibliography
@@ -393,6 +394,33 @@ def test_explanations_have_a_section_if_there_are_any(retrieval):
     without = Page(render_html(retrieval, b"", b""))
     assert "explanation" not in [a.get("id") for _, a in without.tags]
     assert "#explanation" not in without.addresses
+
+
+def test_a_retrieval_brings_its_explanations(retrieval):
+    """Fits of the simulator, and what a model looks at, each with what it is."""
+    grid = retrieval.spectrum.grid
+    groups = Groups.bands(grid, 0.1)
+    importance = np.linspace(-1, 2, len(groups))[None]
+    fits = {"with": retrieval.best_depth, "without": retrieval.best_depth * 1.001}
+    refit = Explanation(
+        "H2O",
+        "log-likelihood",
+        REFIT,
+        groups,
+        importance,
+        np.abs(importance) / 3,
+        importance.sum(axis=1),
+        np.zeros(1),
+        {"delta_chi2": 23.45},
+        fits,
+    )
+    page = Page(render_html(dataclasses.replace(retrieval, explanations=(refit,)), b"", b""))
+    assert len(page.images) == 3
+    assert "H₂O, by best fits with and without it" in page.text
+    assert "fitted to the data with the molecule and again without it" in page.text
+    assert "larger by 23.4" in page.text
+    assert "answers of a trained model" not in page.text
+    assert "and a log-likelihood that is lower by" in page.text
 
 
 def test_figures_are_described_by_what_they_show(retrieval):
