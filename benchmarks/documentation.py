@@ -40,14 +40,24 @@ def retrieved(target: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(sys.executable).with_name("exosk")
         command = [program, "retrieve", target, "--json", "--out", folder]
+        # With all cores, as a user runs it.
+        own = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
         started = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=own)
         seconds = time.perf_counter() - started
         shutil.copy(Path(folder) / "spectrum.png", RESULTS / "retrieved.png")
     content = json.loads(done.stdout)
     keys = ("parameters", "molecules", "prior_presence", "method", "reduced_chi2",
             "reduced_chi2_with_model_error", "seconds_by_stage")  # fmt: skip
-    return {"seconds": round(seconds, 1)} | {key: content[key] for key in keys}
+    explained = {
+        one["target"]: {"peak_um": one["peak_um"], "log_likelihood": one["value"]}
+        for one in content["explanations"]
+    }
+    return {
+        "seconds": round(seconds, 1),
+        "explained": explained,
+        **{key: content[key] for key in keys},
+    }
 
 
 def draw_aspa() -> None:
