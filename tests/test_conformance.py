@@ -31,7 +31,7 @@ TRANSFORMERS = [
     exosk.SpectrumImputer(),
     exosk.SpectrumScaler(),
 ]
-_NET = {"max_epochs": 40, "batch_size": 32, "learning_rate": 0.01}
+_NET = {"max_epochs": 20, "batch_size": 32, "learning_rate": 0.02}
 ESTIMATORS = [
     *TRANSFORMERS,
     exosk.ConformalRetriever(exosk.ForestRetriever(n_estimators=10, random_state=0)),
@@ -46,11 +46,11 @@ ESTIMATORS = [
         (16,),
         critic_hidden=(16,),
         gaps=False,
-        n_generated=400,
+        n_generated=2000,
         n_moves=1,
-        n_particles=16,
+        n_particles=64,  # with fewer the way to the posterior has more steps, and takes longer
         proposal=exosk.MLPRetriever((16,), n_components=1, **_NET | {"max_epochs": 5}),
-        **_NET,
+        **_NET | {"max_epochs": 8, "learning_rate": 0.01},
     ),
     exosk.Replicated(
         exosk.ForestRetriever(n_estimators=10, random_state=0), 2, exosk.NoiseInjector()

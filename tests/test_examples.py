@@ -13,8 +13,6 @@ SCRIPTS = sorted(FOLDER.glob("*.py"))
 # So little that it takes seconds; what each must print and draw.
 SMALL = {
     "compare_forest_and_cnn": (["--n", "300"], r"log_x_ch4 ", {"comparison.png"}),
-    "detect_molecules": (["--n", "300"], r"H2O +0\.\d+ +[01]\.\d+", {"roc.png", "wasp-39b.png"}),
-    "tune_cnn": (["--n", "200", "--candidates", "2"], r"kept for the end", {"search.png"}),
 }
 
 

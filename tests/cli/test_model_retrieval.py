@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import exosk
 from exosk.cli import main
+from exosk.models.gan import InpaintingGANRetriever
 from exosk.models.persistence import load_model, save_model
 from exosk.sources import write_spectrum
 
@@ -27,7 +29,13 @@ def folder(tmp_path_factory) -> Path:
     data = exosk.simulate_dataset(simulator, 60, gappy, random_state=0)
     data.save(folder / "set.h5")
     network = ("--model", "gan", "--epochs", "3", "--noise-scale", "0.5", "2")
-    assert main(["train", str(folder / "set.h5"), *network, "--out", str(folder / "gan")]) == 0
+    # The files, the bins and the words do not depend on how large its networks are.
+    small = functools.partial(
+        InpaintingGANRetriever, (32, 32), critic_hidden=(16,), n_generated=400
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exosk.models.gan.InpaintingGANRetriever", small)
+        assert main(["train", str(folder / "set.h5"), *network, "--out", str(folder / "gan")]) == 0
     forest = exosk.ForestRetriever(10, random_state=0).fit(data.X, data.Y)
     save_model(forest, folder / "forest", data, sigma=spectrum)
     detector = exosk.MoleculeDetector(10, random_state=0).fit(data.X, data.presence())

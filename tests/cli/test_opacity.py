@@ -34,6 +34,7 @@ def foreign(tmp_path) -> Path:
 
 
 def test_a_foreign_table_is_used_by_the_next_command(run, foreign, own_folder):
+    """From a shell, where it is another process."""
     done = run("opacity", "convert", foreign.name)
     assert done.returncode == 0, done.stderr
     assert "--molecules H2O,SO2" in done.stdout
@@ -47,8 +48,10 @@ def test_a_foreign_table_is_used_by_the_next_command(run, foreign, own_folder):
     assert "log_x_so2" in json.dumps(json.loads(done.stdout)["parameters"])
 
 
-def test_convert_answers_in_json(run, foreign, tmp_path):
-    done = run("opacity", "convert", foreign.name, "--json", "--name", "SO", "--average", "mean")
+def test_convert_answers_in_json(program, foreign, tmp_path):
+    done = program(
+        "opacity", "convert", foreign.name, "--json", "--name", "SO", "--average", "mean"
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["name"] == "SO"
@@ -57,7 +60,7 @@ def test_convert_answers_in_json(run, foreign, tmp_path):
     assert document["ranges"]["pressure"]["low"] == 1e-9
     assert any("constant below 1e-05 bar" in limit for limit in document["card"]["limits"])
     assert not document["replaced"]
-    again = run("opacity", "convert", foreign.name, "--json", "--name", "SO")
+    again = program("opacity", "convert", foreign.name, "--json", "--name", "SO")
     assert json.loads(again.stdout)["replaced"]
     table = read_opacity(document["files"]["table"])
     assert np.array_equal(table.wavelength, model_wavelength())
@@ -73,8 +76,8 @@ def test_convert_answers_in_json(run, foreign, tmp_path):
         ("exosk", "own/K.h5"),
     ],
 )
-def test_an_embedded_table_goes_to_any_code(run, to, file, tmp_path):
-    done = run("opacity", "convert", "K", "--to", to)
+def test_an_embedded_table_goes_to_any_code(program, to, file, tmp_path):
+    done = program("opacity", "convert", "K", "--to", to)
     assert done.returncode == 0, done.stderr
     table = read_opacity(tmp_path / file)
     if to == "petitradtrans-ck":
@@ -83,28 +86,28 @@ def test_an_embedded_table_goes_to_any_code(run, to, file, tmp_path):
     assert np.allclose(table.log_cross_section, expected, rtol=0, atol=3e-4)
 
 
-def test_the_file_to_write_is_named_once(run, tmp_path):
-    assert run("opacity", "convert", "K", "a.h5", "--to", "taurex").returncode == 0
-    assert run("opacity", "convert", "K", "--out", "b.h5", "--to", "taurex").returncode == 0
+def test_the_file_to_write_is_named_once(program, tmp_path):
+    assert program("opacity", "convert", "K", "a.h5", "--to", "taurex").returncode == 0
+    assert program("opacity", "convert", "K", "--out", "b.h5", "--to", "taurex").returncode == 0
     assert (tmp_path / "a.h5").exists()
     assert (tmp_path / "b.h5").exists()
-    done = run("opacity", "convert", "K", "a.h5", "--out", "b.h5")
+    done = program("opacity", "convert", "K", "a.h5", "--out", "b.h5")
     assert done.returncode == 2
     assert "once" in done.stderr
 
 
-def test_units_are_asked_for_and_taken(run, foreign):
+def test_units_are_asked_for_and_taken(program, foreign):
     with h5py.File(foreign, "r+") as file:
         del file["p"].attrs["units"]
         file["p"][...] = file["p"][()] * 1e5
-    done = run("opacity", "convert", foreign.name)
+    done = program("opacity", "convert", foreign.name)
     assert done.returncode == 2
     assert "--pressure-unit" in done.stderr
-    done = run("opacity", "convert", foreign.name, "--pressure-unit", "Pa", "--json")
+    done = program("opacity", "convert", foreign.name, "--pressure-unit", "Pa", "--json")
     assert json.loads(done.stdout)["ranges"]["pressure"]["high"] == 100.0
 
 
-def test_pressures_that_are_not_covered_are_refused_unless_accepted(run, foreign, own_folder):
+def test_pressures_that_are_not_covered_are_refused_unless_accepted(program, foreign, own_folder):
     table = read_opacity(foreign)
     write_opacity(
         OpacityTable(
@@ -118,26 +121,26 @@ def test_pressures_that_are_not_covered_are_refused_unless_accepted(run, foreign
         foreign,
         "taurex",
     )
-    done = run("opacity", "convert", foreign.name)
+    done = program("opacity", "convert", foreign.name)
     assert done.returncode == 2
     assert "--extend-pressure" in done.stderr
     assert not own_folder.exists()
-    assert run("opacity", "convert", foreign.name, "--extend-pressure").returncode == 0
-    assert run("opacity", "convert", foreign.name, "--grid", "own").returncode == 0
+    assert program("opacity", "convert", foreign.name, "--extend-pressure").returncode == 0
+    assert program("opacity", "convert", foreign.name, "--grid", "own").returncode == 0
 
 
-def test_list_names_all_and_says_what_is_wrong(run, foreign, own_folder):
-    run("opacity", "convert", foreign.name)
-    run("opacity", "convert", foreign.name, "--name", "CO2")
+def test_list_names_all_and_says_what_is_wrong(program, foreign, own_folder):
+    program("opacity", "convert", foreign.name)
+    program("opacity", "convert", foreign.name, "--name", "CO2")
     (own_folder / "CO.h5").write_bytes(b"\x89HDF\r\n\x1a\nbroken")
-    done = run("opacity", "list")
+    done = program("opacity", "list")
     assert done.returncode == 0, done.stderr
     for word in ("H2O", "Na", "H2-He", "SO2", "embedded", "user", str(own_folder)):
         assert word in done.stdout
     assert "CO2: your own table replaces the embedded one." in done.stdout
     assert "CO.h5' cannot be read" in done.stdout
     listed = {
-        e["name"]: e for e in json.loads(run("opacity", "list", "--json").stdout)["opacities"]
+        e["name"]: e for e in json.loads(program("opacity", "list", "--json").stdout)["opacities"]
     }
     assert listed["SO2"]["origin"] == "user"
     assert listed["CO2"]["replaces"] == "embedded"
@@ -146,22 +149,22 @@ def test_list_names_all_and_says_what_is_wrong(run, foreign, own_folder):
     assert not listed["H2O"]["problem"]
 
 
-def test_info_of_a_name_and_of_a_file(run, foreign, tmp_path):
-    done = run("opacity", "info", "h2o", "--json", "--figure", "h2o.png")
+def test_info_of_a_name_and_of_a_file(program, foreign, tmp_path):
+    done = program("opacity", "info", "h2o", "--json", "--figure", "h2o.png")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["card"] == load_embedded("H2O").provenance
     assert document["origin"] == "embedded"
     assert (tmp_path / "h2o.png").read_bytes().startswith(b"\x89PNG")
-    done = run("opacity", "info", foreign.name)
+    done = program("opacity", "info", foreign.name)
     assert done.returncode == 0, done.stderr
     for words in ("SO2 (molecule, file)", "9211 points", "pressure: bar (from the file)", "mine"):
         assert words in done.stdout
-    assert "H2-He (pair, embedded)" in run("opacity", "info", "H2-He").stdout
+    assert "H2-He (pair, embedded)" in program("opacity", "info", "H2-He").stdout
 
 
-def test_info_of_a_k_table(run, shared_data):
-    done = run("opacity", "info", str(shared_data / "opacity" / "NH3.h5"), "--json")
+def test_info_of_a_k_table(program, shared_data):
+    done = program("opacity", "info", str(shared_data / "opacity" / "NH3.h5"), "--json")
     assert json.loads(done.stdout)["k_table"] == {"points_of_g": 8}
 
 
@@ -180,16 +183,16 @@ def test_info_of_a_k_table(run, shared_data):
         (("convert", "{foreign}", "--spectral-unit", "m"), "it looks like"),
     ],
 )
-def test_mistakes_are_answered_in_one_sentence(run, foreign, own_folder, arguments, words):
-    done = run("opacity", *(word.format(foreign=foreign.name) for word in arguments))
+def test_mistakes_are_answered_in_one_sentence(program, foreign, own_folder, arguments, words):
+    done = program("opacity", *(word.format(foreign=foreign.name) for word in arguments))
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not own_folder.exists()
 
 
-def test_help_teaches(run):
+def test_help_teaches(program):
     for command in ("list", "info", "convert", "build"):
-        done = run("opacity", command, "--help")
+        done = program("opacity", command, "--help")
         assert done.returncode == 0
         assert "Examples" in done.stdout

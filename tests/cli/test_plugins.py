@@ -85,8 +85,8 @@ def test_the_table_says_the_same(listed):
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
-def test_help_teaches(run):
-    done = run("plugins", "--help")
+def test_help_teaches(program):
+    done = program("plugins", "--help")
     assert done.returncode == 0
     assert "EXOSK_DISABLED_PLUGINS" in done.stdout
     assert "Examples" in done.stdout

@@ -6,8 +6,8 @@ import pytest
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["retrieve", "--help"], ["simulate", "-h"]])
-def test_help_teaches(run, arguments):
-    done = run(*arguments)
+def test_help_teaches(program, arguments):
+    done = program(*arguments)
     assert done.returncode == 0
     assert "Usage" in done.stdout
     if len(arguments) > 1:
@@ -20,7 +20,7 @@ def test_version(run):
     assert run("--version").stdout.strip() == f"exosk {metadata.version('exosk')}"
 
 
-def test_an_unknown_command_is_a_mistake_of_the_user(run):
-    done = run("retreive")
+def test_an_unknown_command_is_a_mistake_of_the_user(program):
+    done = program("retreive")
     assert done.returncode == 2
     assert "retrieve" in done.stderr

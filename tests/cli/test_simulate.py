@@ -10,6 +10,7 @@ import exosk
 
 
 def test_writes_a_data_set_that_loads(run, tmp_path):
+    """From a shell, where it is another process."""
     done = run("simulate", "--n", "40", "--like", "wasp-12b", "--json", "--out", "set")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -20,10 +21,10 @@ def test_writes_a_data_set_that_loads(run, tmp_path):
     assert data.provenance["seed"] == 0
 
 
-def test_an_instrument_and_a_seed(run, tmp_path):
+def test_an_instrument_and_a_seed(program, tmp_path):
     for name in ("a", "b"):
         arguments = ("--n", "20", "--instrument", "hst-wfc3-g141", "--molecules", "H2O")
-        done = run("simulate", *arguments, "--seed", "3", "--out", name)
+        done = program("simulate", *arguments, "--seed", "3", "--out", name)
         assert done.returncode == 0, done.stderr
         assert "20 spectra" in done.stdout
     a, b = (exosk.Dataset.load(tmp_path / name / "dataset.h5") for name in ("a", "b"))
@@ -31,9 +32,9 @@ def test_an_instrument_and_a_seed(run, tmp_path):
     np.testing.assert_array_equal(a.Y, b.Y)
 
 
-def test_how_detectable_molecules_are(run, tmp_path):
+def test_how_detectable_molecules_are(program, tmp_path):
     arguments = ("--n", "30", "--instrument", "hst-wfc3-g141", "--molecules", "H2O,CO")
-    done = run("simulate", *arguments, "--detectability", "--json", "--out", "set")
+    done = program("simulate", *arguments, "--detectability", "--json", "--out", "set")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     data = exosk.Dataset.load(tmp_path / "set" / "dataset.h5")
@@ -42,25 +43,25 @@ def test_how_detectable_molecules_are(run, tmp_path):
         assert molecule == data.molecules[k]
         assert share["present"] == data.presence()[:, k].mean()
         assert share["detectable"] == data.presence(delta_chi2=9)[:, k].mean()
-    shown = run("simulate", *arguments, "--detectability", "--out", "set")
+    shown = program("simulate", *arguments, "--detectability", "--out", "set")
     assert "and delta chi2 > 9" in shown.stdout
     assert f"{document['molecules']['H2O']['detectable']:.1%}" in shown.stdout
 
 
-def test_bins_must_be_named_once(run):
+def test_bins_must_be_named_once(program):
     for arguments in ((), ("--like", "wasp-12b", "--instrument", "hst-wfc3-g141")):
-        done = run("simulate", "--n", "5", *arguments)
+        done = program("simulate", "--n", "5", *arguments)
         assert done.returncode == 2
         assert "--like" in done.stderr
 
 
-def test_an_unknown_instrument_is_suggested(run):
-    done = run("simulate", "--n", "5", "--instrument", "nirspec-prysm")
+def test_an_unknown_instrument_is_suggested(program):
+    done = program("simulate", "--n", "5", "--instrument", "nirspec-prysm")
     assert done.returncode == 2
     assert "nirspec-prism" in done.stderr
 
 
-def test_a_file_chooses_the_simulator_s_profiles(run, tmp_path):
+def test_a_file_chooses_the_simulator_s_profiles(program, tmp_path):
     (tmp_path / "system.toml").write_text(
         'molecules = ["H2O", "CH4"]\n'
         "[simulator]\n"
@@ -71,7 +72,7 @@ def test_a_file_chooses_the_simulator_s_profiles(run, tmp_path):
         'cloud_fraction = { kind = "uniform", low = 0, high = 1 }\n'
     )
     arguments = ("--n", "5", "--like", "wasp-12b", "--priors", "system.toml", "--out", "set")
-    done = run("simulate", *arguments)
+    done = program("simulate", *arguments)
     assert done.returncode == 0, done.stderr
     data = exosk.Dataset.load(tmp_path / "set" / "dataset.h5")
     expected = {"t_irr", "log_gamma", "log_x_h2o_top", "log_p_h2o", "log_x_ch4", "cloud_fraction"}
@@ -79,12 +80,12 @@ def test_a_file_chooses_the_simulator_s_profiles(run, tmp_path):
     assert data.provenance["settings"]["temperature_profile"] == "guillot"
 
 
-def test_an_unknown_simulator_or_option_is_a_mistake(run, tmp_path):
-    done = run("simulate", "--n", "5", "--like", "wasp-12b", "--simulator", "bultin")
+def test_an_unknown_simulator_or_option_is_a_mistake(program, tmp_path):
+    done = program("simulate", "--n", "5", "--like", "wasp-12b", "--simulator", "bultin")
     assert done.returncode == 2
     assert "did you mean 'builtin'" in done.stderr
     (tmp_path / "system.toml").write_text("[simulator]\ntemperature_profil = 'guillot'\n")
-    done = run("simulate", "--n", "5", "--like", "wasp-12b", "--priors", "system.toml")
+    done = program("simulate", "--n", "5", "--like", "wasp-12b", "--priors", "system.toml")
     assert done.returncode == 2
     assert "temperature_profil" in done.stderr
     assert "Traceback" not in done.stderr
@@ -110,7 +111,6 @@ def test_options_of_a_large_set_make_a_store(program, tmp_path):
 
 
 def test_the_same_command_goes_on_with_a_store(program, tmp_path):
-    """From a shell, where it is another process."""
     assert program(*SMALL, *STORE).returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()}
     (tmp_path / "set" / "shard-000001.h5").unlink()
@@ -131,7 +131,8 @@ def test_a_store_takes_part_where_a_file_does(program, tmp_path):
 
 
 def test_too_many_spectra_for_the_disk(program):
-    done = program(*SMALL[:2], "90_000_000_000", *SMALL[3:], "--out", "set")
+    many = (*SMALL[:2], "90_000_000_000", *SMALL[3:])
+    done = program(*many, "--shard-size", "1_000_000_000", "--out", "set")
     assert done.returncode == 2
     assert "GB are needed in" in done.stderr
     assert "Traceback" not in done.stderr

@@ -122,7 +122,7 @@ def test_one_factor_other_than_one_scales_the_noise(train, tmp_path):
     ("noise", "ppm"),
     [("100", 100), ("wasp-12b", None), ("mine.csv", None), ("hst-wfc3-g141", None)],
 )
-def test_noise_by_number_observation_file_or_instrument(train, run, tmp_path, folder, noise, ppm):
+def test_noise_by_number_observation_file_or_instrument(train, tmp_path, folder, noise, ppm):
     from exosk.sources import write_spectrum
 
     spectrum = exosk.load_spectrum("wasp-12b")
@@ -248,7 +248,7 @@ def store(tmp_path_factory) -> Path:
     ],
     ids=lambda options: options[1],
 )
-def test_a_store_is_trained_on_as_it_lies(train, run, tmp_path, store, options):
+def test_a_store_is_trained_on_as_it_lies(train, program, tmp_path, store, options):
     quick = () if "forest" in options else QUICK_NETWORK
     done = train(store, *options, *quick, "--json", "--out", "model")
     assert done.returncode == 0, done.stderr
@@ -258,7 +258,7 @@ def test_a_store_is_trained_on_as_it_lies(train, run, tmp_path, store, options):
     assert model.card.n_training == 240
     assert model.card.space == exosk.Store(store).space
     # Which were held out is known from the card.
-    done = run("evaluate", "model", str(store), "--json")
+    done = program("evaluate", "model", str(store), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["data"]["n_spectra"] == 80
 
