@@ -12,7 +12,7 @@ from typing import Any
 
 from exosk.datasets.folder import LOCK, writing_to
 from exosk.datasets.manifest import JOURNAL, MANIFEST, Header, Manifest, ShardRecord
-from exosk.datasets.shards import arrays_of, hash_file, open_shard, shard_path
+from exosk.datasets.shards import arrays_of, hash_file, open_shard, shard_index, shard_path
 from exosk.exceptions import ExoskError
 
 __all__ = ["StoreCheck", "adopt", "sweep", "tidy", "verify_store"]
@@ -118,14 +118,17 @@ def tidy(folder: Path, manifest: Manifest) -> Manifest:
     shards = {}
     sweep(folder)
     with writing_to(folder):
-        there = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
-        for index in range(manifest.header.n_shards):
-            name, record = shard_path(folder, index).name, manifest.shards.get(index)
-            if name not in there:
-                continue
+        # Of the files that are there: a campaign may have millions of shards to make.
+        there = {
+            index: entry.stat().st_size
+            for entry in os.scandir(folder)
+            if (index := shard_index(entry.name)) is not None and index < manifest.header.n_shards
+        }
+        for index, size in sorted(there.items()):
+            record = manifest.shards.get(index)
             if record is None:
                 record = adopt(folder, index, manifest.header)
-            if record is not None and record.n_bytes == there[name]:
+            if record is not None and record.n_bytes == size:
                 shards[index] = record
     return Manifest(manifest.header, shards)
 

@@ -17,6 +17,7 @@ import io
 import json
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,11 +49,19 @@ _VERSION = 1
 _KIND = "shard"
 _CHUNK_BYTES = 1 << 20
 _SHARD_ROWS, _SHARD_BYTES = 8192, 128 << 20
+_SHARD_NAME = re.compile(r"shard-(\d{6,})\.h5")
 
 
 def shard_path(folder: Path, index: int) -> Path:
     """Return where a shard lies."""
     return folder / f"shard-{index:06d}.h5"
+
+
+def shard_index(name: str) -> int | None:
+    """Return which shard a file is, by its name; None if it is none."""
+    found = _SHARD_NAME.fullmatch(name)
+    index = None if found is None else int(found[1])
+    return index if index is not None and name == shard_path(Path(), index).name else None
 
 
 def chunk_rows_for(n_bins: int) -> int:
