@@ -32,3 +32,18 @@ def test_a_task_runs_and_can_be_scored_again(
     # What is kept holds all that scores are made of.
     again = score_again({name: read_result(found.path)}, FOLDER)[name]
     assert again.entries == found.entries
+
+
+@pytest.mark.slow
+def test_an_estimator_of_others_takes_part_by_one_line(tmp_path: Path) -> None:
+    task = TASKS["hela"]
+    outcome = run_task(
+        task, tmp_path, size="smoke", data=DATA, estimators={"theirs": "exosk:MLPRetriever"}
+    )
+    if outcome.skipped:
+        pytest.skip(f"hela {outcome.skipped}")
+    assert outcome.result is not None, outcome.problem
+    (entry,) = outcome.result.entries
+    assert entry.method == "theirs"
+    assert -1 < entry.scores[0].value < 1
+    assert entry.cost.training > 0
