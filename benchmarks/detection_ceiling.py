@@ -29,7 +29,7 @@ TASK = Task(
     title="The ceiling of detection",
     question="How near does a network come to Bayes' theorem, where that can be computed: WFC3, "
     "one planet, S/N of 1 to 10?",
-    smoke=("--n", "3000", "--n-test", "300", "--epochs", "2"),
+    smoke=("--n", "8000", "--n-test", "600", "--epochs", "1"),
     minutes=10,
 )
 

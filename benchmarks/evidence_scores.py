@@ -108,5 +108,5 @@ def _against_taurex(result: dict[str, Any]) -> list[Entry]:
     return [Entry("a smaller nested run, built-in", scores, Cost(inference=ours["seconds"]))]
 
 
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None

@@ -53,7 +53,7 @@ TASK = Task(
     "462 bins of 0.3-29.8 um? Inference is of 1,000 spectra; a GAN completes them too.",
     smoke=(
         "--folder", "{work}", "--only", "gan", "mlp", "forest", "--n-training", "1200",
-        "--epochs", "2", "--test", "12", "--sweep", "6",
+        "--epochs", "2", "--test", "12", "--sweep", "2",
     ),
     needs=("exosk_exogan",),
     kind="retriever",

@@ -53,8 +53,8 @@ TASK = Task(
     question="Are the pretrained models calibrated on unseen planets, how near do they come, what "
     "does their guard notice, and what do they say of 36 observed spectra?",
     smoke=(
-        "calibration", "importance", "guard", "planets", "--models", "wfc3", "--n", "60",
-        "--exact", "2", "--guarded", "20", "--planets", "1", "--folder", "{work}",
+        "calibration", "importance", "guard", "--models", "wfc3", "--n", "40", "--exact", "1",
+        "--guarded", "10", "--folder", "{work}",
     ),
     needs=("exosk_taurex",),
     data=("spectra",),

@@ -18,6 +18,7 @@ import exosk
 # Packages whose `__all__` is public beside the facade's names.
 PACKAGES = (
     "augmentation",
+    "benchmark",
     "datasets",
     "downloads",
     "evaluation",
@@ -26,6 +27,7 @@ PACKAGES = (
     "instruments",
     "models",
     "opacities",
+    "paper",
     "plugin",
     "preprocessing",
     "pretrained",
