@@ -29,7 +29,7 @@ TASK = Task(
     title="The ceiling of detection",
     question="How near does a network come to Bayes' theorem, where that can be computed: WFC3, "
     "one planet, S/N of 1 to 10?",
-    smoke=("--n", "8000", "--n-test", "600", "--epochs", "1"),
+    smoke=("--n", "5000", "--n-test", "600", "--epochs", "1", "--least", "2"),
     minutes=10,
 )
 
@@ -72,7 +72,8 @@ def bayes(draws: Dataset, depth: np.ndarray, scale: np.ndarray) -> tuple[np.ndar
         weight /= weight.sum()
         effective[row] = 1 / (weight**2).sum()
         probability[row] = weight @ (abundant & (draws.delta_chi2 > DETECTABLE * s**2))
-    return probability, effective
+    # Weights add up to one but for rounding.
+    return np.minimum(probability, 1.0), effective
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -105,7 +106,7 @@ def main(arguments: argparse.Namespace) -> None:
     }
     for low, high in STRATA:
         stratum = (snr >= low) & (snr < high)
-        chosen = stratum & (effective >= LEAST_EFFECTIVE)
+        chosen = stratum & (effective >= arguments.least)
         entry: dict[str, Any] = {"share": round(float(chosen.sum() / max(1, stratum.sum())), 3)}
         result[f"{low:g}-{high:g}"] = entry
         if not chosen.any():
@@ -152,5 +153,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=60_000, help="draws of the prior")
     parser.add_argument("--n-test", type=int, default=3_000)
+    parser.add_argument("--least", type=int, default=LEAST_EFFECTIVE, help="effective draws")
     parser.add_argument("--epochs", type=int, default=25)
     main(parser.parse_args())
