@@ -27,7 +27,7 @@ test coverage: export MPLBACKEND := Agg
 
 test: lint ## Lint, then run all tests (PYTEST_ARGS='-k grid' for some, WORKERS=4 for more cores)
 	@.ci/setup --tests
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: setup ## Check style, formatting and types
 	.venv/bin/ruff check $(PYTHON_FILES)
@@ -40,7 +40,7 @@ format: setup ## Mend style and formatting where a tool can
 
 coverage: setup ## Run all tests and list the lines that none runs
 	@.ci/setup --tests
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 docs: export OMP_NUM_THREADS := 1
 docs linkcheck: export MPLBACKEND := Agg

@@ -9,33 +9,6 @@ import pytest
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-# Files whose tests share something that takes long to make. Each stays with one process of xdist's,
-# which makes it once.
-TOGETHER = {
-    "tests/cli/test_model_retrieval.py",
-    "tests/inference/test_gradient.py",
-    "tests/models/test_density_retriever.py",
-    "tests/models/test_gan.py",
-    "tests/models/test_gan_fitting.py",
-    "tests/models/test_latent.py",
-    "tests/pretrained/test_retrieval.py",
-    "tests/survey/test_run.py",
-    "tests/test_models_guide.py",
-    "tests/test_posteriors_guide.py",
-    "tests/test_retrieval.py",
-    "tests/test_tuning.py",
-}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share what takes long."""
-    for item in items:
-        path = item.nodeid.partition("::")[0]
-        if path in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(path))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the data sets that are never copied into the project."""
