@@ -70,10 +70,10 @@ def _section(found: Result, page: Path) -> str:
         else f"python {command}"
     )
     names = list(dict.fromkeys(s.name for e in found.entries for s in e.scores))
-    asked = [(s.name, _asked(s)) for e in found.entries for s in e.scores if _asked(s)]
+    asked = _all_asked(found.entries)
     # What is asked stands in the head of a wide table, where it is much the same in all rows.
-    wide = len(names) <= _MOST_COLUMNS and len(set(asked)) <= len({name for name, _ in asked}) + 1
-    table = _wide(found.entries, names) if wide else _long(found.entries)
+    wide = len(names) <= _MOST_COLUMNS and sum(map(len, asked.values())) <= len(asked) + 1
+    table = _wide(found.entries, names, asked) if wide else _long(found.entries)
     lines = [f"\n## {found.title}\n", f"{found.question}\n", table]
     lines.append(
         f"`{run}`; {machine['processor']}, {machine['n_cores']} cores, load before "
@@ -85,16 +85,25 @@ def _section(found: Result, page: Path) -> str:
     return "\n".join(lines)
 
 
-def _wide(entries: Sequence[Entry], names: Sequence[str]) -> str:
+def _all_asked(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Return what is asked of each score, without repeating what methods share."""
+    found: dict[str, list[str]] = {}
+    for score in (s for e in entries for s in e.scores):
+        words = _asked(score)
+        if words and words not in found.setdefault(score.name, []):
+            found[score.name].append(words)
+    return {name: words for name, words in found.items() if words}
+
+
+def _wide(
+    entries: Sequence[Entry], names: Sequence[str], asked: Mapping[str, Sequence[str]]
+) -> str:
     """One row a method, one column a score."""
-    asked: dict[str, list[str]] = {}
-    for score in (s for e in entries for s in e.scores if _asked(s)):
-        asked.setdefault(score.name, []).append(_asked(score))
     units = {s.name: s.unit for e in entries for s in e.scores}
     costs = _cost_names(entries)
     head = [
         name + (f" ({units[name]})" if units[name] else "")
-        + (f", asked {' or '.join(dict.fromkeys(asked[name]))}" if name in asked else "")
+        + (f", asked {' or '.join(asked[name])}" if name in asked else "")
         for name in names
     ]  # fmt: skip
     rows = []
